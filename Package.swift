@@ -1,0 +1,100 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of settings for every target (docs/decisions/0001-package.md says why each is there).
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+// MARK: Dependencies (docs/decisions/0002-dependencies.md says why each is there)
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+// MARK: Targets, by ring: a ring imports from itself and from those further in (a test checks it)
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// The standard library only.
+let ring0: [Target] = [
+    library("ByteCoding"),
+    library("LimiterCore"),
+    library("Raft"),
+]
+
+/// Ring 0 only.
+let ring1: [Target] = [
+    library("Coordination", ["ByteCoding", "LimiterCore", "Raft"]),
+    library("NodeRuntime", ["Coordination", "LimiterCore", "Raft"]),
+    library("PeerCodec", ["ByteCoding", "Coordination", "LimiterCore", "NodeRuntime", "Raft"]),
+    library("RESP", ["LimiterCore"]),
+]
+
+/// One thing from outside each.
+let ring2: [Target] = [
+    library("RESPFrontend", ["LimiterCore", "RESP", logging, nioCore, nioPosix]),
+    library(
+        "HTTPFrontend",
+        ["LimiterCore", "RuleFiles", httpTypes, hummingbirdCore, logging, nioCore, nioPosix, serviceLifecycle]),
+    library("RuleFiles", ["LimiterCore", yams]),
+    library("PeerTransport", ["ByteCoding", "Raft", logging, nioCore, nioPosix]),
+    library("WriteAheadLog", ["ByteCoding", "Raft"]),
+]
+
+/// Everything together.
+let ring3: [Target] = [
+    library(
+        "MillraceServer",
+        [
+            "Coordination", "HTTPFrontend", "LimiterCore", "NodeRuntime", "PeerCodec", "PeerTransport", "RESPFrontend", "Raft",
+            "RuleFiles", "WriteAheadLog", logging, nioCore, nioPosix, serviceLifecycle,
+        ]),
+    .executableTarget(
+        name: "millrace",
+        dependencies: [
+            "HTTPFrontend", "LimiterCore", "MillraceServer", "RuleFiles", argumentParser, logging, nioCore, nioPosix, serviceLifecycle,
+            unixSignals,
+        ],
+        swiftSettings: settings),
+]
+
+let testTargets: [Target] = [
+    tests("ByteCodingTests", ["ByteCoding"]),
+    tests("RaftTests", ["Raft"]),
+    tests("RESPTests", ["LimiterCore", "RESP"]),
+    tests("WriteAheadLogTests", ["ByteCoding", "Raft", "WriteAheadLog"]),
+    tests("PeerTransportTests", ["ByteCoding", "PeerTransport", "Raft", logging, nioCore, nioEmbedded, nioPosix]),
+]
+
+let package = Package(
+    name: "millrace",
+    products: [.executable(name: "millrace", targets: ["millrace"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: ring0 + ring1 + ring2 + ring3 + testTargets
+)

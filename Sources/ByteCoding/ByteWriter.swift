@@ -1,0 +1,50 @@
+/// Appends fixed-width little-endian values to a growing byte array.
+///
+/// Every format of ours (log records, log entries, snapshots, peer messages) is written with this type and read with
+/// ``ByteReader``, so that there is one answer to "which byte order, which width".
+public struct ByteWriter: Sendable {
+    /// The bytes written so far.
+    public private(set) var bytes: [UInt8]
+
+    /// An empty writer with room for `capacity` bytes before the first reallocation.
+    public init(capacity: Int = 256) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+    }
+
+    /// How many bytes were written so far.
+    public var count: Int { bytes.count }
+
+    public mutating func write(_ value: UInt8) { bytes.append(value) }
+
+    public mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
+
+    public mutating func write<T: FixedWidthInteger>(_ value: T) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Bytes without a length: the reader must know how many there are.
+    public mutating func write(raw value: some Collection<UInt8>) { bytes.append(contentsOf: value) }
+
+    /// A `UInt32` count, then the bytes.
+    public mutating func write(counted value: some Collection<UInt8>) {
+        write(UInt32(value.count))
+        bytes.append(contentsOf: value)
+    }
+
+    /// A `UInt32` count of UTF-8 bytes, then the bytes.
+    public mutating func write(_ value: String) { write(counted: value.utf8) }
+
+    /// A `UInt32` count, then each element as `body` writes it.
+    public mutating func write<Element>(
+        each elements: some Collection<Element>, _ body: (inout ByteWriter, Element) -> Void
+    ) {
+        write(UInt32(elements.count))
+        for element in elements { body(&self, element) }
+    }
+
+    /// Replaces four bytes at `offset`, for a length that is known only afterwards.
+    public mutating func patch(_ value: UInt32, at offset: Int) {
+        for i in 0..<4 { bytes[offset + i] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(i))) }
+    }
+}

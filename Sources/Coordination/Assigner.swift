@@ -1,0 +1,174 @@
+public import LimiterCore
+public import Raft
+
+/// What a node says of itself with every heartbeat's answer.
+public struct NodeReport: Hashable, Sendable {
+    public var incarnation: UInt64
+    public var applied: LogIndex
+    /// The ranges in service, one bit each.
+    public var served: UInt64
+    /// Whether it wants to give its ranges away, because it is about to stop.
+    public var isDraining: Bool
+
+    public init(incarnation: UInt64, applied: LogIndex, served: UInt64, isDraining: Bool) {
+        self.incarnation = incarnation
+        self.applied = applied
+        self.served = served
+        self.isDraining = isDraining
+    }
+}
+
+/// The leader's part: sees who is alive and gives every range an owner, with the least movement (design, section 3).
+///
+/// Time is counted in the leader's own ticks, so a leader that was paused, or is new, suspects nobody yet.
+public struct Assigner: Sendable {
+    struct Member: Sendable {
+        var report: NodeReport?
+        var lastHeard: UInt64
+        /// The highest commit index known when it was last up to date, and when that was.
+        var caughtUpAt: UInt64
+    }
+
+    struct Pending: Sendable {
+        var replaces: UInt64
+        var since: UInt64
+    }
+
+    /// How long a node may be silent or behind, in ticks.
+    let detection: UInt64
+    private let node: NodeID
+    private let voters: [NodeID]
+    private var tick: UInt64 = 0
+    private var term: Term = 0
+    private var leaderSince: UInt64 = 0
+    private var members: [NodeID: Member] = [:]
+    private var pending: [RangeID: Pending] = [:]
+    /// Commit indexes at recent ticks, to tell who lags: (tick, commit), oldest first.
+    private var commits: [(tick: UInt64, commit: LogIndex)] = []
+    private var settledSince: UInt64 = 0
+    private var lastHandOver: UInt64 = 0
+
+    /// How many ranges may be on the move for balance at a time.
+    static let mostMoves = 4
+
+    public init(node: NodeID, voters: [NodeID], detectionTicks: Int) {
+        self.node = node
+        self.voters = voters.sorted()
+        detection = UInt64(max(1, detectionTicks))
+    }
+
+    /// What the leader asks for: assignments to propose, and owners to ask for a range.
+    public struct Wishes: Sendable {
+        public var assignments: [Assignment] = []
+        public var handOvers: [(to: NodeID, range: RangeID, epoch: UInt64)] = []
+    }
+
+    /// A report arrived, from a follower or from this very node.
+    public mutating func heard(_ report: NodeReport, from node: NodeID) {
+        guard var member = members[node] else { return }
+        // Heard of for the first time, or again: how long it has lagged counts from now on.
+        if member.report == nil || member.lastHeard + detection <= tick { member.caughtUpAt = tick }
+        member.report = report
+        member.lastHeard = tick
+        // Up to date means: it has applied what was known to be committed a detection time ago.
+        if report.applied >= (commits.first?.commit ?? 0) { member.caughtUpAt = tick }
+        members[node] = member
+    }
+
+    /// One tick of a leader.
+    public mutating func tick(term: Term, commit: LogIndex, state: borrowing ReplicatedState) -> Wishes {
+        tick += 1
+        if term != self.term {
+            self.term = term
+            leaderSince = tick
+            settledSince = tick
+            commits = []
+            pending = [:]
+            members = Dictionary(
+                uniqueKeysWithValues: voters.map { ($0, Member(report: nil, lastHeard: tick, caughtUpAt: tick)) })
+        }
+        commits.append((tick, commit))
+        while commits.count > 1, commits[1].tick + detection / 2 <= tick { commits.removeFirst() }
+        guard state.genesis != nil else { return Wishes() }
+        return wishes(state: state)
+    }
+
+    /// Forgets everything: this node does not lead.
+    public mutating func follow() {
+        term = 0
+        members = [:]
+        pending = [:]
+    }
+
+    /// Whether a node is seen to be alive and to keep up.
+    public func isAlive(_ node: NodeID) -> Bool {
+        guard let member = members[node] else { return false }
+        return member.lastHeard + detection > tick && member.caughtUpAt + detection > tick
+    }
+
+    private func isEligible(_ node: NodeID) -> Bool {
+        guard let report = members[node]?.report else { return false }
+        return isAlive(node) && !report.isDraining
+    }
+
+    private mutating func wishes(state: borrowing ReplicatedState) -> Wishes {
+        var wishes = Wishes()
+        var load: [NodeID: Int] = [:]
+        for voter in voters where isEligible(voter) { load[voter] = 0 }
+        guard !load.isEmpty else { return wishes }
+        // Before everybody has been heard of, a first division would be redone at once: wait for as long as detection takes.
+        let everybody = voters.allSatisfy { members[$0]?.report != nil }
+        guard everybody || tick >= leaderSince + detection else { return wishes }
+        var orphans: [RangeID] = []
+        for range in RangeID.all {
+            if needsOwner(range, state: state) {
+                orphans.append(range)
+            } else if let owner = state.owner(of: range)?.node {
+                load[owner]? += 1
+            }
+        }
+        pending = pending.filter { tick < $0.value.since + detection && state.epoch(of: $0.key) == $0.value.replaces }
+        for range in orphans where pending[range] == nil {
+            // The least loaded; of several the one that had it, then the lowest number.
+            let last = state.owner(of: range)?.node
+            guard
+                let target = load.min(by: { a, b in
+                    (a.value, a.key == last ? 0 : 1, a.key) < (b.value, b.key == last ? 0 : 1, b.key)
+                })?.key, let incarnation = members[target]?.report?.incarnation
+            else { continue }
+            load[target]! += 1
+            let epoch = state.epoch(of: range)
+            pending[range] = Pending(replaces: epoch, since: tick)
+            wishes.assignments.append(
+                Assignment(range: range, replaces: epoch, node: target, incarnation: incarnation))
+        }
+        if !orphans.isEmpty || !wishes.assignments.isEmpty { settledSince = tick }
+        balance(load, state: state, into: &wishes)
+        return wishes
+    }
+
+    /// Whether nobody serves a range, as far as can be seen.
+    private func needsOwner(_ range: RangeID, state: borrowing ReplicatedState) -> Bool {
+        guard let owner = state.owner(of: range) else { return true }
+        guard let member = members[owner.node], isAlive(owner.node) else { return true }
+        guard let report = member.report else { return false }
+        if report.incarnation != owner.incarnation { return true }
+        // It has applied the assignment and yet does not serve: it has given the range up.
+        return report.applied >= state.epoch(of: range) && report.served & (1 << UInt64(range.rawValue)) == 0
+            && !report.isDraining
+    }
+
+    /// Once everything is served and quiet, asks the most loaded owner for a few ranges, so that a returned node gets its part.
+    private mutating func balance(_ load: [NodeID: Int], state: borrowing ReplicatedState, into wishes: inout Wishes) {
+        guard wishes.assignments.isEmpty, tick >= settledSince + detection, tick >= lastHandOver + detection / 4,
+            let most = load.max(by: { ($0.value, $0.key) < ($1.value, $1.key) }),
+            let least = load.min(by: { ($0.value, $0.key) < ($1.value, $1.key) }), most.value - least.value >= 2
+        else { return }
+        lastHandOver = tick
+        var left = min(Assigner.mostMoves, (most.value - least.value) / 2)
+        for range in RangeID.all where left > 0 && state.owner(of: range)?.node == most.key {
+            wishes.handOvers.append((most.key, range, state.epoch(of: range)))
+            left -= 1
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import LimiterCore
+
+/// Up to where each bucket of a range may have been handed out, with a limit on how many are remembered.
+///
+/// When it is full, it forgets the buckets with the least bounds by raising a floor for their tolerance class to them: from
+/// then on every bucket of that class that is not in the table counts as having been handed out up to the floor. Forgetting
+/// never refills. What is forgotten depends on the contents only, not on the table's layout, so all replicas agree.
+struct BoundTable: ~Copyable {
+    private var table: KeyedTable<Int64>
+    /// By tolerance class.
+    private(set) var floors: [AxisTime]
+
+    init(capacity: Int) {
+        table = KeyedTable(capacity: capacity)
+        floors = Array(repeating: .never, count: BucketID.classes)
+    }
+
+    var count: Int { table.count }
+
+    /// The bound of a bucket; that of its class's floor if it is not in the table.
+    func bound(_ id: BucketID) -> AxisTime {
+        let floor = floors[id.toleranceClass]
+        guard let at = table.find(id) else { return floor }
+        return max(AxisTime(ns: table[at]), floor)
+    }
+
+    /// Raises a bucket's bound; `axis` tells which bounds say nothing any more.
+    mutating func raise(_ id: BucketID, to time: AxisTime, axis: AxisTime) {
+        if let at = table.find(id) {
+            table[at] = max(table[at], time.ns)
+            return
+        }
+        guard time > axis else { return }  // an absent bucket is full at the axis anyway
+        if table.isFull { makeRoom(axis: axis) }
+        let position = table.insert(id, time.ns)
+        precondition(position != nil, "no room for a bound after making room")
+    }
+
+    /// Drops the bounds that the axis has passed, and if that is not enough the least quarter of the rest.
+    private mutating func makeRoom(axis: AxisTime) {
+        dropPassed(axis)
+        guard table.count > table.capacity / 8 * 7 else { return }
+        var all = sorted(after: .never)
+        all.sort { ($0.time, $0.id) < ($1.time, $1.id) }
+        for bound in all.prefix(max(1, table.capacity / 4)) {
+            let kind = bound.id.toleranceClass
+            floors[kind] = max(floors[kind], bound.time)
+            if let at = table.find(bound.id) { table.remove(at: at) }
+        }
+    }
+
+    /// Drops the bounds that the axis has passed: they say nothing any more.
+    mutating func dropPassed(_ axis: AxisTime) {
+        _ = table.sweep(.max) { _, time in time <= axis.ns }
+    }
+
+    /// All bounds after `axis`, by identity.
+    func sorted(after axis: AxisTime) -> [Bound] {
+        var all: [Bound] = []
+        table.forEach { id, time in if time > axis.ns { all.append(Bound(id: id, time: AxisTime(ns: time))) } }
+        all.sort { $0.id < $1.id }
+        return all
+    }
+
+    /// Replaces everything.
+    mutating func replace(bounds: [Bound], floors: [AxisTime], axis: AxisTime) {
+        table.removeAll()
+        self.floors = floors
+        for bound in bounds { raise(bound.id, to: bound.time, axis: axis) }
+    }
+}

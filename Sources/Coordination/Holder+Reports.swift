@@ -1,0 +1,235 @@
+public import LimiterCore
+public import Raft
+
+// Reports up, answers down: one report in flight to each owner, exactly one answer taken a number, one verdict a request.
+
+extension Holder {
+    /// The reports that are due: new ones where none is in flight, and repeats of those that got no answer.
+    ///
+    /// `now` is read before they are sent; the bracket of an answer begins at the *first* sending.
+    public mutating func reportsDue(
+        directory: RuleDirectory?, store: some AllowanceStore, now: ClockTime
+    ) -> [(to: NodeID, report: Report)] {
+        var due: [(to: NodeID, report: Report)] = []
+        for i in lines.indices {
+            if let report = lines[i].outstanding {
+                if now - lines[i].lastSent > Holder.repeatAfter {
+                    lines[i].lastSent = now
+                    count { $0.repeats += 1 }
+                    due.append((lines[i].tenant.node, report))
+                }
+            } else if !lines[i].queue.isEmpty || !lines[i].usage.isEmpty || isOverdue(lines[i], now: now) {
+                let report = makeReport(i, directory: directory, store: store, now: now)
+                lines[i].outstanding = report
+                lines[i].firstSent = now
+                lines[i].lastSent = now
+                if lines[i].unansweredSince == nil { lines[i].unansweredSince = now }
+                count { $0.reports += 1 }
+                due.append((lines[i].tenant.node, report))
+            }
+        }
+        return due
+    }
+
+    /// Whether an empty report is due. An owner sends a verdict once of its own accord and again only with an answer, so one
+    /// that may have been lost has to be asked for; and an owner that was silent has to be tried again.
+    private func isOverdue(_ line: Line, now: ClockTime) -> Bool {
+        (line.waiting > 0 || line.unansweredSince != nil) && now - max(line.lastSent, line.lastHeard) > Holder.repeatAfter
+    }
+
+    /// Notes until when a ticket waits, in the order of the deadlines: a request that is asked again is older than its ticket.
+    private mutating func noteDeadline(_ deadline: ClockTime, of ticket: UInt64) {
+        var place = deadlines.count
+        while place > deadlinesHead, deadlines[place - 1].deadline > deadline { place -= 1 }
+        deadlines.insert((deadline, ticket), at: place)
+    }
+
+    private mutating func makeReport(
+        _ i: Int, directory: RuleDirectory?, store: some AllowanceStore, now: ClockTime
+    ) -> Report {
+        var items: [ReportItem] = []
+        var places: [BucketID: Int] = [:]
+        let taken = min(Report.mostItems / 2, lines[i].queue.count)
+        // By bucket, so that equal requests of one bucket get consecutive tickets and travel as one group.
+        var order = Array(lines[i].queue.prefix(taken))
+        lines[i].queue.removeFirst(taken)
+        if taken > 1 { order = order.groupedByBucket() }
+        let scaled = drift.longest(now.ns)
+        for var waiting in order {
+            let request = waiting.request
+            let ticket = nextTicket
+            nextTicket += 1
+            waiting.askedOf = lines[i].tenant
+            tickets[ticket] = waiting
+            lines[i].waiting += 1
+            noteDeadline(waiting.deadline, of: ticket)
+            let place: Int
+            if let known = places[request.bucket.id] {
+                place = known
+            } else {
+                place = items.count
+                places[request.bucket.id] = place
+                items.append(
+                    ReportItem(
+                        range: request.bucket.range, id: request.bucket.id, terms: BucketTerms(request.bucket),
+                        predecessors: directory?.predecessors(of: request.bucket, key: request.key) ?? []))
+            }
+            let time = request.bucket.limit.time(of: request.cost) ?? 0
+            let wait = min(request.longestWait, Rule.longestDelay)
+            if let last = items[place].waiting.last, last.time == time, last.longestWait == wait,
+                last.firstTicket + UInt64(last.count) == ticket
+            {
+                items[place].waiting[items[place].waiting.count - 1].count += 1
+            } else {
+                items[place].waiting.append(
+                    WaitingGroup(firstTicket: ticket, count: 1, time: time, longestWait: wait))
+            }
+        }
+        let used = min(Report.mostItems / 2, lines[i].usage.count)
+        for use in lines[i].usage.prefix(used) {
+            if let known = places[use.id] {
+                items[known].used += use.used
+                items[known].refused &+= UInt32(use.refused)
+            } else if let entry = keys[use.id] {
+                places[use.id] = items.count
+                items.append(
+                    ReportItem(
+                        range: entry.bucket.range, id: use.id, terms: BucketTerms(entry.bucket), used: use.used,
+                        refused: UInt32(use.refused)))
+            }
+        }
+        lines[i].usage.removeFirst(used)
+        for place in items.indices { items[place].want = want(items[place], store: store, scaled: scaled, now: now) }
+        lines[i].number += 1
+        return Report(
+            session: lines[i].session, number: lines[i].number, verdictsSeen: lines[i].verdictsSeen, items: items)
+    }
+
+    /// The virtual time that a holder would like to hand out itself: what is asked in the next tenth of a second, less what it
+    /// has; nothing for keys that are asked for less than twice in that time.
+    private mutating func want(_ item: ReportItem, store: some AllowanceStore, scaled: Int64, now: ClockTime) -> Int64 {
+        guard let entry = keys.refresh(item.id, now: now) else { return 0 }
+        let ahead = min(entry.demand * Holder.demandHorizon, Double(item.terms.tolerance))
+        guard ahead >= Double(2 * item.terms.emissionInterval) else { return 0 }
+        let (held, spans) = store.withTable(for: item.id) { table in
+            (table.held(item.id, scaled: scaled), table.contents(of: item.id)?.spans ?? [])
+        }
+        // In lumps, and only with room for one more: many small spans would not find room in the table, and be lost.
+        let live = spans.count { $0.end > max($0.start, $0.base + scaled) }
+        guard held < Int64(ahead) / 2, live < AllowanceTable.mostSpans - 1 else { return 0 }
+        return Int64(ahead) - held
+    }
+
+    // MARK: Answers
+
+    /// An owner's answer. Late, repeated and unknown ones are ignored: their tokens are lost, which is safe.
+    public mutating func receive(_ answer: Answer, store: some AllowanceStore, state: borrowing ReplicatedState, now: ClockTime) {
+        guard let i = lines.firstIndex(where: { $0.session == answer.session }) else { return }
+        take(answer.verdicts, line: i, now: now)
+        // Exactly one answer a number: a second one would bring the same allowances again.
+        guard let report = lines[i].outstanding, report.number == answer.number else { return }
+        lines[i].outstanding = nil
+        lines[i].unansweredSince = nil
+        lines[i].lastHeard = now
+        let firstSent = lines[i].firstSent
+        for reading in answer.readings { bracket(reading, sent: firstSent, store: store) }
+        let scaled = drift.longest(now.ns)
+        for item in answer.items {
+            let bracket = brackets[item.range.index]
+            // From an epoch that is over already: the allowance would be spent by the wrong bracket.
+            guard answer.readings.contains(where: { $0.range == item.range && $0.epoch == bracket.epoch }) else { continue }
+            install(item, bracket: bracket, store: store, scaled: scaled)
+        }
+    }
+
+    private mutating func install(_ item: AnswerItem, bracket: Bracket, store: some AllowanceStore, scaled: Int64) {
+        let entry = keys[item.id]
+        let interval = entry?.bucket.limit.emissionInterval ?? 0
+        let tolerance = entry?.bucket.limit.tolerance ?? 0
+        let axis = bracket.base + scaled
+        // Worth a record: something to spend, or the next request is refused for sure.
+        guard item.allowance != nil || item.tat.ns + interval > axis + tolerance else { return }
+        let isInstalled = store.withTable(for: item.id) { table in
+            table.install(
+                item.id, span: item.allowance.map { ($0.start, $0.end) }, tat: item.tat, base: bracket.base, tag: bracket.tag,
+                scaled: scaled)
+        }
+        guard item.allowance != nil else { return }
+        count { counters in
+            if isInstalled { counters.allowances += 1 } else { counters.lostAllowances += 1 }
+        }
+    }
+
+    /// Narrows a range's bracket: at the first sending the axis was at most the answer's reading.
+    private mutating func bracket(_ reading: AxisReading, sent: ClockTime, store: some AllowanceStore) {
+        let base = reading.axis.ns - drift.longest(sent.ns) + 1
+        let index = reading.range.index
+        if reading.epoch == brackets[index].epoch {
+            brackets[index].base = min(brackets[index].base, base)
+        } else if reading.epoch > brackets[index].epoch {
+            if brackets[index].tag == .max {
+                // Tags begin again: nothing may be left that was spent by an older one.
+                store.withEachTable { $0.discardAll() }
+            }
+            brackets[index] = Bracket(epoch: reading.epoch, base: base, tag: brackets[index].tag &+ 1)
+        }
+    }
+
+    /// Verdicts that came between two answers.
+    public mutating func receive(verdicts: VerdictBatch, session: UInt64, now: ClockTime) {
+        guard let i = lines.firstIndex(where: { $0.session == session }) else { return }
+        take(verdicts, line: i, now: now)
+    }
+
+    private mutating func take(_ batch: VerdictBatch, line i: Int, now: ClockTime) {
+        for verdict in batch.verdicts {
+            for k in 0..<UInt64(verdict.count) {
+                // A request takes its first verdict; a repeated one finds no ticket.
+                guard var waiting = takeTicket(verdict.firstTicket &+ k) else { continue }
+                switch verdict.outcome {
+                case .decided:
+                    settle(waiting, decision(waiting.request, verdict, number: k))
+                case .notOwner:
+                    waiting.notBefore = now + Holder.notOwnerPause
+                    unrouted.append(waiting)
+                case .unknown:
+                    decideAlone(waiting, now: now)
+                }
+            }
+        }
+        if batch.first <= lines[i].verdictsSeen + 1, !batch.verdicts.isEmpty {
+            lines[i].verdictsSeen = max(lines[i].verdictsSeen, batch.last)
+        }
+    }
+
+    private mutating func decision(_ request: PendingRequest, _ verdict: Verdict, number: UInt64) -> Decision {
+        let limit = request.bucket.limit
+        let time = limit.time(of: request.cost) ?? 0
+        let isAdmitted = number < UInt64(verdict.admitted)
+        guard isAdmitted else {
+            var decision = Decision.settled(
+                allowed: false, limit: limit, tat: verdict.tat, cost: request.cost, at: verdict.axis)
+            decision.retryAfter = max(0, verdict.refusalTat - verdict.axis + time - limit.tolerance)
+            keys.count(request.bucket.id, admitted: 0, refused: 1, tokens: decision.remaining)
+            return decision
+        }
+        let tat = verdict.tat - Int64(UInt64(verdict.admitted) - 1 - number) * time
+        var decision = Decision.settled(allowed: true, limit: limit, tat: tat, cost: request.cost, at: verdict.axis)
+        decision.dueIn = max(0, tat - verdict.axis - limit.tolerance)
+        keys.count(request.bucket.id, admitted: request.cost, refused: 0, tokens: decision.remaining)
+        return decision
+    }
+}
+
+extension [Holder.Waiting] {
+    /// The same requests, those of one bucket and cost side by side, each in its order.
+    func groupedByBucket() -> [Holder.Waiting] {
+        var keyed = Array<(offset: Int, element: Holder.Waiting)>(enumerated())
+        keyed.sort { a, b in
+            let (x, y) = (a.element.request, b.element.request)
+            if x.bucket.id != y.bucket.id { return x.bucket.id < y.bucket.id }
+            return a.offset < b.offset
+        }
+        return keyed.map(\.element)
+    }
+}

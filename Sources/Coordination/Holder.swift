@@ -1,0 +1,337 @@
+public import LimiterCore
+public import Raft
+
+/// The holder's side of a node: requests that the table could not decide, reports to owners, and what their answers bring
+/// (design, sections 4 and 5).
+///
+/// A value without clock or I/O. `now` is this process's clock, read after the bytes of the event it comes with.
+public struct Holder: ~Copyable {
+    /// A request on its way, and where its decision goes.
+    struct Waiting {
+        var request: PendingRequest
+        var sink: Int
+        var deadline: ClockTime
+        /// Before this it is not asked again, because the last answer was "not mine".
+        var notBefore: ClockTime
+        /// The owner it was sent to.
+        var askedOf: Tenant?
+    }
+
+    /// The conversation with one owner.
+    struct Line {
+        var tenant: Tenant
+        var session: UInt64
+        var number: UInt64 = 0
+        /// The report in flight, and when it was *first* sent.
+        var outstanding: Report?
+        var firstSent = ClockTime(ns: 0)
+        var lastSent = ClockTime(ns: 0)
+        var verdictsSeen: UInt64 = 0
+        /// Since when reports have gone without an answer.
+        var unansweredSince: ClockTime?
+        /// Requests for the next report.
+        var queue: [Waiting] = []
+        /// Buckets with usage for the next report.
+        var usage: [AllowanceTable.Usage] = []
+        /// How many tickets wait for this owner's verdict.
+        var waiting = 0
+        /// When the last answer came.
+        var lastHeard: ClockTime
+    }
+
+    /// How far the axis of a range may be, by the best exchange of its newest epoch.
+    struct Bracket {
+        var epoch: UInt64 = 0
+        var base: Int64 = 0
+        var tag: UInt16 = 0
+    }
+
+    /// A decision for a front door.
+    public struct Settled: Sendable {
+        public var sink: Int
+        public var token: UInt64
+        public var decision: Decision
+    }
+
+    let node: NodeID
+    var generator: SplitMix64
+    var drift = ClusterParameters().drift
+    var lines: [Line] = []
+    /// Sent, and waiting for a verdict, by ticket.
+    var tickets: [UInt64: Waiting] = [:]
+    var nextTicket: UInt64 = 1
+    /// Tickets in the order of their deadlines.
+    var deadlines: [(deadline: ClockTime, ticket: UInt64)] = []
+    var deadlinesHead = 0
+    /// Requests whose range has no owner, or whose owner is not known here yet.
+    var unrouted: [Waiting] = []
+    var ownerlessSince: [ClockTime?]
+    var brackets = Array(repeating: Bracket(), count: RangeID.count)
+    var keys = HotKeys()
+    var shares: IsolationShares
+    var settled: [Settled] = []
+    public private(set) var counters = Counters()
+
+    public struct Counters: Hashable, Sendable {
+        public var requests: UInt64 = 0
+        public var admitted: UInt64 = 0
+        public var refused: UInt64 = 0
+        public var unavailable: UInt64 = 0
+        public var isolated: UInt64 = 0
+        public var reports: UInt64 = 0
+        public var repeats: UInt64 = 0
+        public var allowances: UInt64 = 0
+        public var lostAllowances: UInt64 = 0
+    }
+
+    /// How long a request waits for its owner before the rule's `onIsolation` decides, in nanoseconds.
+    let patience: Int64
+    /// Silence of this length from an owner means being cut off from it: longer than a failover takes.
+    let isolationAfter: Int64
+
+    /// The most requests that wait at a node at a time.
+    public static let mostWaiting = 65_536
+    /// The most buckets whose usage waits for the next report to an owner.
+    static let mostUsage = Report.mostItems
+    /// A report without an answer is repeated after this long.
+    static let repeatAfter: Int64 = 50_000_000
+    /// How long "not mine" keeps a request from being asked again while nothing changes.
+    static let notOwnerPause: Int64 = 20_000_000
+    /// Demand is provided for this far ahead, in nanoseconds.
+    static let demandHorizon: Double = 100_000_000
+
+    public init(node: NodeID, nodes: Int, seed: UInt64, patience: Int64, isolationAfter: Int64) {
+        self.node = node
+        generator = SplitMix64(seed: seed)
+        shares = IsolationShares(nodes: nodes)
+        self.patience = patience
+        self.isolationAfter = isolationAfter
+        ownerlessSince = Array(repeating: nil, count: RangeID.count)
+    }
+
+    /// Requests that wait for an owner's word.
+    public var waitingCount: Int { tickets.count + unrouted.count + lines.reduce(0) { $0 + $1.queue.count } }
+
+    /// The decisions made since the last call.
+    public mutating func takeSettled() -> [Settled] {
+        defer { settled.removeAll(keepingCapacity: true) }
+        return settled
+    }
+
+    // MARK: Requests
+
+    /// A request that the table could not decide.
+    public mutating func submit(
+        _ request: PendingRequest, sink: Int, state: borrowing ReplicatedState, now: ClockTime
+    ) {
+        counters.requests += 1
+        let waiting = Waiting(
+            request: request, sink: sink, deadline: now + patience, notBefore: now, askedOf: nil)
+        guard waitingCount < Holder.mostWaiting else {
+            settle(waiting, .unavailable(.overloaded, limit: request.bucket.limit.burst))
+            return
+        }
+        guard let time = request.bucket.limit.time(of: request.cost) else {
+            settle(waiting, Decision(outcome: .limited, limit: request.bucket.limit.burst))
+            return
+        }
+        if isIsolated(request.bucket.range, state: state, now: now) {
+            decideAlone(waiting, now: now)
+            return
+        }
+        keys.ask(request.bucket, key: request.key, asked: time, now: now)
+        route(waiting, state: state, now: now)
+    }
+
+    /// Puts a request into the queue for its owner.
+    mutating func route(_ waiting: Waiting, state: borrowing ReplicatedState, now: ClockTime) {
+        guard let owner = state.owner(of: waiting.request.bucket.range) else {
+            unrouted.append(waiting)
+            return
+        }
+        lines[line(to: owner, now: now)].queue.append(waiting)
+    }
+
+    /// The conversation with an owner; a new process of the same node begins a new one.
+    mutating func line(to tenant: Tenant, now: ClockTime) -> Int {
+        if let known = lines.firstIndex(where: { $0.tenant == tenant }) { return known }
+        lines.append(Line(tenant: tenant, session: generator.next(), lastHeard: now))
+        return lines.count - 1
+    }
+
+    /// Whether this node has been cut off from the range's owner for longer than a failover takes.
+    public func isIsolated(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) -> Bool {
+        guard let owner = state.owner(of: range) else {
+            guard let since = ownerlessSince[range.index] else { return false }
+            return now - since > isolationAfter
+        }
+        guard let line = lines.first(where: { $0.tenant == owner }), let since = line.unansweredSince else { return false }
+        return now - since > isolationAfter
+    }
+
+    /// Decides as the rule says for a node that is cut off.
+    mutating func decideAlone(_ waiting: Waiting, cause: Decision.Cause = .isolated, now: ClockTime) {
+        let bucket = waiting.request.bucket
+        counters.isolated += 1
+        switch bucket.onIsolation {
+        case .deny:
+            settle(waiting, .unavailable(cause, limit: bucket.limit.burst))
+        case .share:
+            settle(waiting, shares.decide(bucket, cost: waiting.request.cost, now: now))
+        case .allow:
+            settle(waiting, Decision(outcome: .allowed, isIsolated: true, limit: bucket.limit.burst))
+        }
+    }
+
+    mutating func settle(_ waiting: Waiting, _ decision: Decision) {
+        var decision = decision
+        switch decision.outcome {
+        case .allowed: counters.admitted += 1
+        case .limited: counters.refused += 1
+        case .unavailable: counters.unavailable += 1
+        }
+        if waiting.request.bucket.shadow, decision.outcome == .limited {
+            decision.outcome = .allowed
+            decision.isShadowed = true
+        }
+        settled.append(Settled(sink: waiting.sink, token: waiting.request.token, decision: decision))
+    }
+
+    // MARK: The log
+
+    /// Entries were applied: requests follow their ranges to new owners, and conversations with dead processes end.
+    public mutating func applied(_ effects: [Effect], state: borrowing ReplicatedState, now: ClockTime) {
+        var moved: UInt64 = 0
+        for effect in effects {
+            switch effect {
+            case .formed: drift = state.parameters.drift
+            case .assigned(let range), .released(let range): moved |= 1 << UInt64(range.rawValue)
+            case .covered, .done, .rulesChanged: continue
+            }
+        }
+        if moved != 0 { follow(moved, state: state, now: now) }
+    }
+
+    /// A snapshot took the place of entries: any range may have moved.
+    public mutating func restored(state: borrowing ReplicatedState, now: ClockTime) {
+        drift = state.parameters.drift
+        follow(.max, state: state, now: now)
+    }
+
+    private mutating func follow(_ moved: UInt64, state: borrowing ReplicatedState, now: ClockTime) {
+        for range in RangeID.all where moved & (1 << UInt64(range.rawValue)) != 0 {
+            ownerlessSince[range.index] = state.owner(of: range) == nil ? ownerlessSince[range.index] ?? now : nil
+        }
+        // What was asked of an owner that is none any more is asked of the new one. Should the old one have admitted it, those
+        // tokens are lost, which is safe.
+        let stranded = tickets.filter { _, waiting in
+            let range = waiting.request.bucket.range
+            return moved & (1 << UInt64(range.rawValue)) != 0 && waiting.askedOf != state.owner(of: range)
+        }
+        for ticket in stranded.keys.sorted() {
+            unrouted.append(takeTicket(ticket)!)
+        }
+        for i in lines.indices {
+            let staying = lines[i].queue.filter { state.owner(of: $0.request.bucket.range) == lines[i].tenant }
+            if staying.count < lines[i].queue.count {
+                unrouted += lines[i].queue.filter { state.owner(of: $0.request.bucket.range) != lines[i].tenant }
+                lines[i].queue = staying
+            }
+        }
+        lines.removeAll { line in !RangeID.all.contains { state.owner(of: $0) == line.tenant } }
+        for i in unrouted.indices { unrouted[i].notBefore = now }
+        routeWaiting(state: state, now: now)
+    }
+
+    /// Ends a ticket; nil if it has ended before.
+    mutating func takeTicket(_ ticket: UInt64) -> Waiting? {
+        guard let waiting = tickets.removeValue(forKey: ticket) else { return nil }
+        if let line = lines.firstIndex(where: { $0.tenant == waiting.askedOf }) { lines[line].waiting -= 1 }
+        return waiting
+    }
+
+    private mutating func routeWaiting(state: borrowing ReplicatedState, now: ClockTime) {
+        guard !unrouted.isEmpty else { return }
+        let waiting = unrouted
+        unrouted = []
+        for request in waiting {
+            if request.notBefore <= now { route(request, state: state, now: now) } else { unrouted.append(request) }
+        }
+    }
+
+    // MARK: Time
+
+    /// Collects usage, repeats reports that got no answer, and ends waits that have lasted too long.
+    public mutating func tick(store: some AllowanceStore, state: borrowing ReplicatedState, now: ClockTime) {
+        let scaled = drift.longest(now.ns)
+        var usage: [AllowanceTable.Usage] = []
+        store.withEachTable { table in
+            if table.hasUsage { table.takeUsage(limit: Report.mostItems, scaled: scaled) { usage.append($0) } }
+            table.clear(4, scaled: scaled)
+        }
+        for use in usage {
+            // A key that made way for others in the meantime has nothing to ask for.
+            guard let entry = keys[use.id], let owner = state.owner(of: entry.bucket.range) else { continue }
+            let interval = entry.bucket.limit.emissionInterval
+            let spent = use.used / entry.bucket.limit.unit &* interval
+            keys.count(
+                use.id, admitted: use.used, refused: Int64(use.refused),
+                asked: spent + min(entry.bucket.limit.tolerance, Int64(use.refused) &* interval))
+            let line = line(to: owner, now: now)
+            // An owner that does not answer for long: usage is for its statistics only, so what is too much is left out.
+            if lines[line].usage.count < Holder.mostUsage { lines[line].usage.append(use) }
+        }
+        routeWaiting(state: state, now: now)
+        expire(now: now)
+    }
+
+    private mutating func expire(now: ClockTime) {
+        while deadlinesHead < deadlines.count, deadlines[deadlinesHead].deadline <= now {
+            // Settled in time, or asked again under another ticket.
+            if let late = takeTicket(deadlines[deadlinesHead].ticket) { decideAlone(late, cause: .timeout, now: now) }
+            deadlinesHead += 1
+        }
+        if deadlinesHead > 4_096, deadlinesHead * 2 > deadlines.count {
+            deadlines.removeFirst(deadlinesHead)
+            deadlinesHead = 0
+        }
+        for waiting in unrouted where waiting.deadline <= now { decideAlone(waiting, now: now) }
+        unrouted.removeAll { $0.deadline <= now }
+        for i in lines.indices {
+            for waiting in lines[i].queue where waiting.deadline <= now { decideAlone(waiting, now: now) }
+            lines[i].queue.removeAll { $0.deadline <= now }
+        }
+    }
+
+    /// The clock may have stood still or jumped: brackets and everything held by them are void.
+    public mutating func distrustClock(store: some AllowanceStore) {
+        store.withEachTable { $0.discardAll() }
+        for i in brackets.indices { brackets[i] = Bracket(epoch: 0, base: 0, tag: brackets[i].tag &+ 1) }
+        // The answers to reports that are under way would be bracketed by a clock reading from before the jump.
+        for i in lines.indices where lines[i].outstanding != nil { abandon(i) }
+    }
+
+    /// Gives up the report in flight: its answer will not be taken, what waited under it is asked again.
+    private mutating func abandon(_ i: Int) {
+        let report = lines[i].outstanding!
+        lines[i].outstanding = nil
+        for item in report.items {
+            for group in item.waiting {
+                for ticket in group.firstTicket..<group.firstTicket + UInt64(group.count) {
+                    if let waiting = takeTicket(ticket) { lines[i].queue.append(waiting) }
+                }
+            }
+        }
+    }
+
+    mutating func count(_ body: (inout Counters) -> Void) { body(&counters) }
+
+    /// The keys with the most decisions lately.
+    public mutating func hotKeys(
+        _ count: Int, ruleIndex: Int32?, now: ClockTime
+    ) -> [(bucket: Bucket, key: [UInt8], tokens: Int64, admittedPerSecond: Double, refusedPerSecond: Double)] {
+        keys.top(count, now: now) { ruleIndex == nil || $0.bucket.ruleIndex == ruleIndex }.map {
+            ($0.bucket, $0.key, $0.tokens, $0.admittedPerSecond, $0.refusedPerSecond)
+        }
+    }
+}

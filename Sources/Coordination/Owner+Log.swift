@@ -1,0 +1,175 @@
+public import LimiterCore
+public import Raft
+
+// What the owner asks of the log: covers ahead of need, in one batch for all its ranges, and releases.
+
+extension Owner {
+    /// What the owner wants to say and propose after a batch of events. `isTick` allows work that need not be done each time.
+    public mutating func flush(state: borrowing ReplicatedState, now: ClockTime, isTick: Bool) -> (
+        messages: [(to: NodeID, message: CoordinationMessage)], proposals: [Command]
+    ) {
+        if isTick {
+            renew(state: state, now: now)
+            repeatLostProposals(now: now)
+            giveUpWaiters(now: now)
+        }
+        proposeCovers(state: state, now: now)
+        for session in pendingSessions() {
+            let from = sessions[session]!.sent
+            let batch = VerdictBatch(
+                first: sessions[session]!.firstUnseen + UInt64(from), verdicts: Array(sessions[session]!.unseen[from...]))
+            sessions[session]!.sent = sessions[session]!.unseen.count
+            outbox.append((sessions[session]!.holder, .verdicts(session: session, batch)))
+        }
+        defer {
+            outbox.removeAll(keepingCapacity: true)
+            proposals.removeAll(keepingCapacity: true)
+        }
+        return (outbox, proposals)
+    }
+
+    /// Marks the ranges whose horizon is worth renewing: those in use a quarter ahead of its end, and once a minute those that
+    /// still have bounds ahead of their axis, so that a restart of everybody does not credit the time between.
+    private mutating func renew(state: borrowing ReplicatedState, now: ClockTime) {
+        for range in RangeID.all where tenures[range].phase == .serving {
+            let axis = tenures[range].axis(at: now)
+            if tenures[range].wasUsed, axis > state.horizon(of: range) - parameters.horizon / 4 * 3 {
+                tenures[range].needsCover = true
+                tenures[range].wasUsed = false
+            }
+            if axis - state.stamp(of: range) > 60_000_000_000, state.boundCount(of: range) > 0,
+                !state.bounds(of: range, after: axis).isEmpty
+            {
+                tenures[range].needsCover = true
+            }
+            sweep(range, steps: 16, state: state, axis: axis)
+        }
+    }
+
+    private mutating func proposeCovers(state: borrowing ReplicatedState, now: ClockTime) {
+        guard inFlight.count < Owner.mostBatches else { return }
+        var covers: [Cover] = []
+        var room = Command.mostBounds
+        for range in RangeID.all {
+            guard tenures[range].phase == .serving, tenures[range].needsCover || !tenures[range].pendingBounds.isEmpty
+            else { continue }
+            // One under way is enough, if it carries no fewer bounds.
+            if tenures[range].pendingBounds.isEmpty, inFlight.contains(where: { $0.covers.contains { $0.range == range } }) {
+                continue
+            }
+            let taken = min(room, tenures[range].pendingBounds.count)
+            let axis = tenures[range].axis(at: now)
+            covers.append(
+                Cover(
+                    range: range, epoch: tenures[range].epoch, stamp: axis, horizon: axis + parameters.horizon,
+                    bounds: Array(tenures[range].pendingBounds.prefix(taken))))
+            tenures[range].pendingBounds.removeFirst(taken)
+            tenures[range].needsCover = false
+            room -= taken
+        }
+        guard !covers.isEmpty else { return }
+        propose(covers, now: now)
+    }
+
+    private mutating func propose(_ covers: [Cover], now: ClockTime) {
+        if stalledSince == nil { stalledSince = now }
+        inFlight.append(CoverBatch(number: nextBatch, since: now, proposedAt: now, covers: covers))
+        proposals.append(.covers(covers, RequestID(incarnation: tenant.incarnation, number: nextBatch)))
+        nextBatch += 1
+        count { $0.coverBatches += 1 }
+    }
+
+    mutating func batchApplied(_ number: UInt64, now: ClockTime) {
+        guard let at = inFlight.firstIndex(where: { $0.number == number }) else { return }  // it was proposed twice
+        commitTime = max(now - inFlight[at].since, commitTime - commitTime / 16)
+        inFlight.remove(at: at)
+        stalledSince = inFlight.isEmpty ? nil : now
+    }
+
+    /// Proposals are lost when the leader changes; nobody says so. Covers merge by `max`, so proposing them again is harmless.
+    private mutating func repeatLostProposals(now: ClockTime) {
+        let patience = max(Owner.proposalPatience, 4 * commitTime)
+        for i in inFlight.indices where now - inFlight[i].proposedAt > patience {
+            // The same bounds with fresh stamps, as far as the tenures still stand.
+            var covers: [Cover] = []
+            for cover in inFlight[i].covers
+            where tenures[cover.range].phase == .serving && tenures[cover.range].epoch == cover.epoch {
+                let axis = tenures[cover.range].axis(at: now)
+                covers.append(
+                    Cover(
+                        range: cover.range, epoch: cover.epoch, stamp: axis, horizon: axis + parameters.horizon,
+                        bounds: cover.bounds))
+            }
+            inFlight[i].covers = covers
+            inFlight[i].proposedAt = now
+            // Under the same number: whichever copy is applied first counts, or a log slower than our patience would never
+            // seem to answer.
+            if !covers.isEmpty {
+                proposals.append(.covers(covers, RequestID(incarnation: tenant.incarnation, number: inFlight[i].number)))
+            }
+        }
+        inFlight.removeAll { $0.covers.isEmpty }
+        if inFlight.isEmpty { stalledSince = nil }
+        for range in releases.keys.sorted() where now - releases[range]!.proposedAt > 500_000_000 {
+            releases[range]!.proposedAt = now
+            proposals += releases[range]!.chunks.map { .release($0) }
+        }
+    }
+
+    private mutating func giveUpWaiters(now: ClockTime) {
+        guard waitingCount > 0 else { return }
+        for range in RangeID.all where !tenures[range].waiting.isEmpty {
+            let late = tenures[range].waiting.filter { now - $0.since > Owner.logPatience }
+            guard !late.isEmpty else { continue }
+            tenures[range].waiting.removeAll { now - $0.since > Owner.logPatience }
+            waitingCount -= late.count
+            for waiter in late {
+                give(
+                    Verdict(firstTicket: waiter.group.firstTicket, count: waiter.group.count, outcome: .unknown),
+                    to: waiter.session)
+            }
+        }
+    }
+
+    /// Whether the log has applied nothing of ours for so long that waiting for it is no use.
+    func hasLostTheLog(at now: ClockTime) -> Bool {
+        guard let stalledSince else { return false }
+        return now - stalledSince > Owner.logPatience
+    }
+
+    // MARK: Handing over on purpose
+
+    /// Stops granting in a range for good and proposes its exact state; returns false if there is nothing to release.
+    @discardableResult
+    public mutating func release(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) -> Bool {
+        guard tenures[range].phase == .serving else { return false }
+        tenures[range].phase = .releasing
+        let axis = tenures[range].axis(at: now)
+        var tats: [BucketID: AxisTime] = [:]
+        // A bucket without a record starts at its bound; one with a record stands where the record says.
+        for bound in state.bounds(of: range, after: axis) { tats[bound.id] = bound.time }
+        tenures[range].buckets.forEach { id, bucket in
+            tats[id] = bucket.tat > axis.ns ? AxisTime(ns: bucket.tat) : nil
+        }
+        var floors = tenures[range].floors
+        for (kind, floor) in state.boundFloors(of: range).enumerated() { floors[kind] = max(floors[kind], floor) }
+        let sorted = tats.map { Bound(id: $0.key, time: $0.value) }.sorted { $0.id < $1.id }
+        let count = max(1, (sorted.count + Command.mostBounds - 1) / Command.mostBounds)
+        let chunks = (0..<count).map { k in
+            ReleaseChunk(
+                range: range, epoch: tenures[range].epoch, chunk: UInt32(k), count: UInt32(count), stamp: axis,
+                tats: Array(sorted.dropFirst(k * Command.mostBounds).prefix(Command.mostBounds)),
+                floors: k == count - 1 ? floors : [])
+        }
+        for waiter in tenures[range].waiting {
+            give(
+                Verdict(firstTicket: waiter.group.firstTicket, count: waiter.group.count, outcome: .notOwner),
+                to: waiter.session)
+        }
+        waitingCount -= tenures[range].waiting.count
+        tenures[range].waiting = []
+        releases[range] = Release(epoch: tenures[range].epoch, chunks: chunks, proposedAt: now)
+        proposals += chunks.map { .release($0) }
+        return true
+    }
+}

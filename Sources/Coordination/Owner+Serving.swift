@@ -1,0 +1,321 @@
+public import LimiterCore
+public import Raft
+
+// Reports and answers: what holders ask, and what the two rules of design section 3 let the owner hand out:
+//
+//     b <= A + tau                                   the bucket allows it
+//     b <= max(bound, min(A, horizon) + slack)       the log covers it
+
+extension Owner {
+    /// Answers a report, or repeats the answer; nil if the report is older than the newest one.
+    public mutating func receive(
+        _ report: Report, from holder: NodeID, state: borrowing ReplicatedState, now: ClockTime
+    ) -> Answer? {
+        openSession(report.session, holder: holder, now: now)
+        sessions[report.session]!.lastHeard = now
+        acknowledge(report.session, through: report.verdictsSeen)
+        let last = sessions[report.session]!.lastNumber
+        if report.number == last {
+            count { $0.repeatedReports += 1 }
+            guard var answer = sessions[report.session]!.lastAnswer else { return nil }
+            answer.verdicts = unseenVerdicts(report.session)
+            return answer
+        }
+        // A late copy of an older report: its answer was taken, or the holder has given it up.
+        guard report.number > last else { return nil }
+        count { $0.reports += 1 }
+        var readings: [AxisReading] = []
+        var seenRanges: UInt64 = 0
+        var items: [AnswerItem] = []
+        for item in report.items {
+            guard tenures[item.range].phase == .serving else {
+                for group in item.waiting {
+                    give(
+                        Verdict(firstTicket: group.firstTicket, count: group.count, outcome: .notOwner), to: report.session)
+                }
+                continue
+            }
+            if seenRanges & (1 << UInt64(item.range.rawValue)) == 0 {
+                seenRanges |= 1 << UInt64(item.range.rawValue)
+                let tenure = tenures[item.range].axis(at: now)
+                readings.append(AxisReading(range: item.range, epoch: tenures[item.range].epoch, axis: tenure))
+            }
+            if let answer = serve(item, session: report.session, state: state, now: now) { items.append(answer) }
+        }
+        let answer = Answer(
+            session: report.session, number: report.number, readings: readings, items: items,
+            verdicts: unseenVerdicts(report.session))
+        sessions[report.session]!.lastNumber = report.number
+        sessions[report.session]!.lastAnswer = answer
+        return answer
+    }
+
+    /// Decides what one bucket's waiting requests get, and its holder's allowance.
+    private mutating func serve(
+        _ item: ReportItem, session: UInt64, state: borrowing ReplicatedState, now: ClockTime
+    ) -> AnswerItem? {
+        let range = item.range
+        let axis = tenures[range].axis(at: now)
+        let position = record(item.id, range, item.terms, item.predecessors, state: state, axis: axis)
+        let wantsShare = item.want > 0 || item.refused > 0 || tenures[range].buckets[position].contention > 0
+        var (holders, reserve) = (1, Int64(0))
+        if wantsShare {
+            let place = tenures[range].contention.place(
+                of: item.id, known: tenures[range].buckets[position].contention, at: axis)
+            tenures[range].buckets[position].contention = place
+            (holders, reserve) = tenures[range].contention.terms(place, holder: session, of: item.terms, at: axis)
+        }
+        if !item.waiting.isEmpty {
+            let largest = item.waiting.reduce(0) { max($0, $1.time) }
+            let known = tenures[range].buckets[position].request
+            tenures[range].buckets[position].request = max(largest, known - known / 8)
+        }
+        let before = max(tenures[range].buckets[position].tat, axis.ns)
+        var unmet = item.refused > 0
+        for group in item.waiting {
+            unmet =
+                decide(
+                    group, position, range, item.id, item.terms, session: session, reserve: reserve, state: state, now: now)
+                || unmet
+        }
+        var allowance: Allowance?
+        if item.want > 0 {
+            allowance = lend(item, position, holders: holders, reserve: reserve, state: state, now: now)
+            unmet = unmet || (allowance.map { $0.end - $0.start } ?? 0) < min(item.want, item.terms.tolerance / 8)
+        }
+        let tat = tenures[range].buckets[position].tat
+        if wantsShare {
+            tenures[range].contention.note(
+                tenures[range].buckets[position].contention, holder: session, granted: max(0, tat - before),
+                isHungry: unmet, at: axis)
+        }
+        return AnswerItem(range: range, id: item.id, tat: AxisTime(ns: tat + reserve), allowance: allowance)
+    }
+
+    /// The position of a bucket's record, which is made if there is none.
+    private mutating func record(
+        _ id: BucketID, _ range: RangeID, _ terms: BucketTerms, _ predecessors: [RuleDirectory.Predecessor],
+        state: borrowing ReplicatedState, axis: AxisTime
+    ) -> Int {
+        if let known = tenures[range].buckets.find(id) { return known }
+        var start = startOfBucket(id, range, terms, state: state)
+        // A new version of a rule starts with as many tokens used as the old one had.
+        var carriedUntil = AxisTime.never.ns
+        for old in predecessors {
+            let known = tenures[range].buckets.find(old.id).map { AxisTime(ns: tenures[range].buckets[$0].tat) }
+            let tat = known ?? state.bound(of: old.id, in: range)
+            start = max(start, axis + terms.timeOfTokens(in: tat - axis, of: old))
+            carriedUntil = max(carriedUntil, tat.ns)
+            if known != nil { break }
+        }
+        if tenures[range].buckets.isFull { makeRoom(range, state: state, axis: axis) }
+        let new = OwnedBucket(
+            tat: start.ns, proposed: AxisTime.never.ns, carriedUntil: carriedUntil, request: 0, contention: 0)
+        guard let position = tenures[range].buckets.insert(id, new) else {
+            preconditionFailure("no room for a bucket after making room")
+        }
+        return position
+    }
+
+    /// Where a bucket starts that this tenure has no record of: at or beyond anything that earlier tenures could hand out, and
+    /// anything that this one has forgotten.
+    func startOfBucket(
+        _ id: BucketID, _ range: RangeID, _ terms: BucketTerms, state: borrowing ReplicatedState
+    ) -> AxisTime {
+        let slack = parameters.slack(tolerance: terms.tolerance, exact: terms.exact)
+        let handedOut = max(state.bound(of: id, in: range), state.floor(of: range) + slack)
+        return max(handedOut + parameters.margin, tenures[range].floors[id.toleranceClass])
+    }
+
+    /// Makes room in a full table: full buckets vanish for free; if there are none in sight, the least `tat` in sight is
+    /// forgotten by raising its class's floor to it.
+    private mutating func makeRoom(_ range: RangeID, state: borrowing ReplicatedState, axis: AxisTime) {
+        let least = sweep(range, steps: 128, state: state, axis: axis)
+        guard tenures[range].buckets.isFull, let (id, tat) = least else {
+            if tenures[range].buckets.isFull { makeRoom(range, state: state, axis: axis) }
+            return
+        }
+        let kind = id.toleranceClass
+        tenures[range].floors[kind] = max(tenures[range].floors[kind], AxisTime(ns: tat))
+        tenures[range].buckets.remove(at: tenures[range].buckets.find(id)!)
+        count { $0.forgotten += 1 }
+    }
+
+    /// Drops full buckets among the next `steps` slots; their records say nothing any more.
+    @discardableResult
+    mutating func sweep(_ range: RangeID, steps: Int, state: borrowing ReplicatedState, axis: AxisTime) -> (BucketID, Int64)? {
+        let isFull = tenures[range].buckets.isFull
+        return tenures[range].buckets.sweep(steps, rank: { _, bucket in bucket.tat }) { id, bucket in
+            // As long as a bound lies ahead, an absent bucket would start at the bound: keep the record, which knows better.
+            bucket.tat <= axis.ns && state.bound(of: id, in: range) <= axis
+                && (bucket.carriedUntil <= axis.ns || isFull)
+        }
+    }
+
+    /// Up to where the log covers a bucket now; `.never` if nothing may be handed out at all.
+    private func covered(
+        _ id: BucketID, _ range: RangeID, _ terms: BucketTerms, state: borrowing ReplicatedState, axis: AxisTime
+    ) -> AxisTime {
+        let horizon = state.horizon(of: range)
+        guard tenures[range].isCovered, axis <= horizon + parameters.grace else { return .never }
+        let slack = parameters.slack(tolerance: terms.tolerance, exact: terms.exact)
+        return max(state.bound(of: id, in: range), min(axis, horizon) + slack)
+    }
+
+    /// Decides a group of equal requests: the first so many pass, the others do not, or wait for the log. Returns whether any
+    /// was refused.
+    private mutating func decide(
+        _ group: WaitingGroup, _ position: Int, _ range: RangeID, _ id: BucketID, _ terms: BucketTerms, session: UInt64,
+        reserve: Int64, state: borrowing ReplicatedState, now: ClockTime, since: ClockTime? = nil
+    ) -> Bool {
+        let axis = tenures[range].axis(at: now)
+        let tat = AxisTime(ns: tenures[range].buckets[position].tat)
+        guard group.time > 0 else {  // only looks
+            give(
+                Verdict(
+                    firstTicket: group.firstTicket, count: group.count, outcome: .decided, admitted: group.count, axis: axis,
+                    tat: tat, refusalTat: tat), to: session)
+            return false
+        }
+        let start = max(tat, axis)
+        let allowed = axis + terms.tolerance + group.longestWait - reserve
+        let fitting = max(0, min(Int64(group.count), (allowed - start) / group.time))
+        let cover = covered(id, range, terms, state: state, axis: axis)
+        let admitted = max(0, min(fitting, (cover - start) / group.time))
+        let end = start + admitted * group.time
+        if admitted > 0 {
+            tenures[range].buckets[position].tat = end.ns
+            tenures[range].wasUsed = true
+            count { $0.admitted += UInt64(admitted) }
+            trace(admitted, group, terms, id, start: start, axis: axis, now: now)
+        }
+        let short = fitting - admitted
+        let refused = Int64(group.count) - fitting
+        if admitted > 0 || short == 0 {
+            count { $0.refused += UInt64(short == 0 ? refused : 0) }
+            // With requests that must wait for the log, what is over the limit waits behind them: its turn may come.
+            let settled = short == 0 ? Int64(group.count) : admitted
+            give(
+                Verdict(
+                    firstTicket: group.firstTicket, count: UInt32(settled), outcome: .decided, admitted: UInt32(admitted),
+                    axis: axis, tat: admitted > 0 ? end : tat, refusalTat: (admitted > 0 ? end : tat) + reserve), to: session)
+        }
+        if short > 0 {
+            var rest = group
+            rest.firstTicket += UInt64(admitted)
+            rest.count -= UInt32(admitted)
+            wait(rest, position, range, id, terms, session: session, upTo: end + short * group.time, now: now, since: since)
+        } else {
+            askAhead(position, range, id, terms, cover: cover, axis: axis)
+        }
+        return refused > 0
+    }
+
+    /// Lets requests wait for the log, and asks the log for what they need.
+    private mutating func wait(
+        _ group: WaitingGroup, _ position: Int, _ range: RangeID, _ id: BucketID, _ terms: BucketTerms, session: UInt64,
+        upTo end: AxisTime, now: ClockTime, since: ClockTime?
+    ) {
+        guard waitingCount < Owner.mostWaiting, !hasLostTheLog(at: now) else {
+            give(Verdict(firstTicket: group.firstTicket, count: group.count, outcome: .unknown), to: session)
+            return
+        }
+        propose(end + lookAhead(terms), position, range, id)
+        tenures[range].needsCover = true
+        tenures[range].waiting.append(
+            Tenure.Waiter(session: session, id: id, terms: terms, group: group, since: since ?? now))
+        waitingCount += 1
+    }
+
+    /// The stretch of virtual time to reserve beyond what is needed now: the expected spending of a quarter of a second or of
+    /// twice a commit, at least a fiftieth of the tolerance, never more than the tolerance.
+    private func lookAhead(_ terms: BucketTerms) -> Int64 {
+        min(terms.tolerance, max(250_000_000, 2 * commitTime, terms.tolerance / 50))
+    }
+
+    /// A bucket that is being drained asks for the next stretch before it needs it, if that is worth at least two requests.
+    private mutating func askAhead(
+        _ position: Int, _ range: RangeID, _ id: BucketID, _ terms: BucketTerms, cover: AxisTime, axis: AxisTime
+    ) {
+        let tat = AxisTime(ns: tenures[range].buckets[position].tat)
+        let ahead = lookAhead(terms)
+        let slack = parameters.slack(tolerance: terms.tolerance, exact: terms.exact)
+        // Within its slack a bucket needs no record; and a slow one, whose next token is far, asks when the time comes.
+        guard tat > axis + slack / 2, slack < terms.tolerance, 2 * terms.emissionInterval <= ahead,
+            tenures[range].buckets[position].proposed - tat.ns < ahead / 2, cover - tat < ahead / 2
+        else { return }
+        propose(min(tat, axis + terms.tolerance) + ahead, position, range, id)
+    }
+
+    /// Puts a bound into the next batch, unless as high a one is on its way.
+    private mutating func propose(_ bound: AxisTime, _ position: Int, _ range: RangeID, _ id: BucketID) {
+        guard bound.ns > tenures[range].buckets[position].proposed else { return }
+        tenures[range].buckets[position].proposed = bound.ns
+        tenures[range].pendingBounds.append(Bound(id: id, time: bound))
+        count { $0.boundsProposed += 1 }
+    }
+
+    /// An allowance for a holder that wants one: sized by demand and time, leaving the others something, and none where a
+    /// bracket's width would matter.
+    private mutating func lend(
+        _ item: ReportItem, _ position: Int, holders: Int, reserve: Int64, state: borrowing ReplicatedState, now: ClockTime
+    ) -> Allowance? {
+        let range = item.range
+        let axis = tenures[range].axis(at: now)
+        let terms = item.terms
+        let tat = AxisTime(ns: tenures[range].buckets[position].tat)
+        let start = max(tat, axis)
+        let left = axis + terms.tolerance - reserve - start
+        // While the bucket is more than half full, time is what an allowance runs out of first.
+        let wanted = left > terms.tolerance / 2 ? max(item.want, Owner.allowanceTime) : item.want
+        let cover = covered(item.id, range, terms, state: state, axis: axis)
+        let length = min(wanted, left / Int64(2 * holders), cover - start)
+        let units = length / terms.emissionInterval
+        guard units > 0, units * terms.emissionInterval >= tenures[range].buckets[position].request,
+            terms.tolerance - units * terms.emissionInterval >= Owner.leastBracketRoom else {
+            if cover - start < min(wanted, left / Int64(2 * holders)) {
+                tenures[range].needsCover = tenures[range].needsCover || state.horizon(of: range) < axis
+                askAhead(position, range, item.id, terms, cover: cover, axis: axis)
+            }
+            return nil
+        }
+        let end = start + units * terms.emissionInterval
+        tenures[range].buckets[position].tat = end.ns
+        tenures[range].wasUsed = true
+        count { $0.allowances += 1 }
+        askAhead(position, range, item.id, terms, cover: cover, axis: axis)
+        return Allowance(start: start, end: end)
+    }
+
+    /// How long an allowance from a bucket that is nearly full lasts at least, in nanoseconds.
+    static var allowanceTime: Int64 { 100_000_000 }
+    /// What must be left of the tolerance, so that the width of a bracket does not matter against it.
+    static var leastBracketRoom: Int64 { 20_000_000 }
+
+    /// Serves what waited for the log, after a cover was applied.
+    mutating func serveWaiting(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) {
+        guard !tenures[range].waiting.isEmpty else { return }
+        let waiting = tenures[range].waiting
+        tenures[range].waiting.removeAll(keepingCapacity: true)
+        waitingCount -= waiting.count
+        let axis = tenures[range].axis(at: now)
+        for waiter in waiting {
+            let position = record(waiter.id, range, waiter.terms, [], state: state, axis: axis)
+            _ = decide(
+                waiter.group, position, range, waiter.id, waiter.terms, session: waiter.session, reserve: 0, state: state,
+                now: now, since: waiter.since)
+        }
+    }
+
+    private mutating func trace(
+        _ admitted: Int64, _ group: WaitingGroup, _ terms: BucketTerms, _ id: BucketID, start: AxisTime, axis: AxisTime,
+        now: ClockTime
+    ) {
+        guard isTracing else { return }
+        for i in 1...admitted {
+            // Due when its span ends within the burst.
+            let due = max(0, start + i * group.time - terms.tolerance - axis)
+            admissions.append(Admission(id: id, terms: terms, time: group.time, at: now + due))
+        }
+    }
+}

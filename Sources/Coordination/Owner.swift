@@ -1,0 +1,213 @@
+public import LimiterCore
+import Raft
+
+/// The owner's side of a node: the tenures of its ranges, and the conversations with holders (design, sections 3 to 5).
+///
+/// A value without clock or I/O. `now` is this process's clock, read after the bytes of the event it comes with.
+public struct Owner: ~Copyable {
+    public let tenant: Tenant
+    var tenures: RangeMap<Tenure>
+    /// The newest epoch of each range in which this process has owned it: an epoch that has ended here never begins again.
+    private var lastEpochs = [UInt64](repeating: 0, count: RangeID.count)
+    var anchors = Anchors()
+    var sessions: [UInt64: Session] = [:]
+    var parameters = ClusterParameters()
+    var drift = ClusterParameters().drift
+    /// What must be sent besides answers: verdicts that became known later.
+    var outbox: [(to: NodeID, message: CoordinationMessage)] = []
+    /// What to propose, besides covers.
+    var proposals: [Command] = []
+    var releases: [RangeID: Release] = [:]
+    var inFlight: [CoverBatch] = []
+    var nextBatch: UInt64 = 1
+    /// What a commit takes here, in nanoseconds: a slowly falling maximum.
+    var commitTime: Int64 = 2_000_000
+    var waitingCount = 0
+    /// Since when proposals of ours have been under way without any being applied.
+    var stalledSince: ClockTime?
+    /// Whether admissions are noted in ``admissions``; only for the decision log of tests.
+    public var isTracing = false
+    public var admissions: [Admission] = []
+    public private(set) var counters = Counters()
+
+    /// A holder's conversation with this owner.
+    struct Session {
+        var holder: NodeID
+        var lastNumber: UInt64 = 0
+        var lastAnswer: Answer?
+        /// Verdicts that the holder has not said it has seen.
+        var unseen: [Verdict] = []
+        /// The number of the first of them.
+        var firstUnseen: UInt64 = 1
+        /// How many of them have been sent at least once.
+        var sent = 0
+        var lastHeard: ClockTime
+    }
+
+    struct CoverBatch {
+        var number: UInt64
+        /// When it was first proposed.
+        var since: ClockTime
+        /// When it was last proposed.
+        var proposedAt: ClockTime
+        var covers: [Cover]
+    }
+
+    /// A release under way: what to repeat until the log has it.
+    struct Release {
+        var epoch: UInt64
+        var chunks: [ReleaseChunk]
+        var proposedAt: ClockTime
+    }
+
+    /// One admission, for the decision log.
+    public struct Admission: Sendable {
+        public var id: BucketID
+        public var terms: BucketTerms
+        public var time: Int64
+        public var at: ClockTime
+    }
+
+    public struct Counters: Hashable, Sendable {
+        public var reports: UInt64 = 0
+        public var repeatedReports: UInt64 = 0
+        public var admitted: UInt64 = 0
+        public var refused: UInt64 = 0
+        public var allowances: UInt64 = 0
+        public var boundsProposed: UInt64 = 0
+        public var coverBatches: UInt64 = 0
+        public var takeovers: UInt64 = 0
+        public var forgotten: UInt64 = 0
+    }
+
+    /// The most conversations; of more, the longest silent one is dropped.
+    public static let mostSessions = 1_024
+    /// The most groups of requests that wait for the log at a time.
+    public static let mostWaiting = 65_536
+    /// The most verdicts kept for a holder that does not say it has seen them.
+    public static let mostUnseen = 16_384
+    /// The most batches of covers under way at a time.
+    static let mostBatches = 2
+    /// After this long without being applied a proposal is made again.
+    static let proposalPatience: Int64 = 150_000_000
+    /// A log that has applied nothing of ours for so long has been lost touch with.
+    static let logPatience: Int64 = 1_000_000_000
+
+    public init(tenant: Tenant) {
+        self.tenant = tenant
+        tenures = RangeMap { _ in Tenure(capacity: 1) }
+    }
+
+    // MARK: Looking
+
+    public func isServing(_ range: RangeID) -> Bool { tenures[range].phase == .serving }
+
+    public func isReleasing(_ range: RangeID) -> Bool { tenures[range].phase == .releasing }
+
+    /// The ranges in service, one bit each.
+    public var served: UInt64 {
+        var mask: UInt64 = 0
+        for range in RangeID.all where tenures[range].phase == .serving { mask |= 1 << UInt64(range.rawValue) }
+        return mask
+    }
+
+    public func axis(of range: RangeID, at now: ClockTime) -> AxisTime? {
+        tenures[range].phase == .serving ? tenures[range].axis(at: now) : nil
+    }
+
+    /// Live buckets of all tenures.
+    public var bucketCount: Int { RangeID.all.reduce(0) { $0 + tenures[$1].buckets.count } }
+
+    public var waitingGroups: Int { waitingCount }
+
+    /// What the owner knows of a bucket: its `tat` and how many holders share it.
+    public func inspect(_ id: BucketID, in range: RangeID, at now: ClockTime) -> (tat: AxisTime, axis: AxisTime, holders: Int)? {
+        guard tenures[range].phase == .serving, let at = tenures[range].buckets.find(id) else { return nil }
+        let axis = tenures[range].axis(at: now)
+        let bucket = tenures[range].buckets[at]
+        return (AxisTime(ns: bucket.tat), axis, tenures[range].contention.holders(bucket.contention, at: axis))
+    }
+
+    // MARK: The log
+
+    /// An entry was applied: begins and ends tenures, and serves what waited for it.
+    public mutating func applied(_ effects: [Effect], state: borrowing ReplicatedState, now: ClockTime) {
+        for effect in effects {
+            switch effect {
+            case .formed:
+                parameters = state.parameters
+                drift = parameters.drift
+            case .assigned(let range):
+                end(range)
+                if state.owner(of: range) == tenant { takeOver(range, state: state, now: now) }
+            case .covered(let range):
+                anchors.covered(range, epoch: state.epoch(of: range), stamp: state.stamp(of: range), clock: now)
+                // A cover that counted is of the current epoch, and so is this tenure, if there is one.
+                guard tenures[range].phase == .serving else { continue }
+                tenures[range].isCovered = true
+                serveWaiting(range, state: state, now: now)
+            case .released(let range):
+                releases[range] = nil
+                end(range)
+            case .done(let request, _):
+                guard request.incarnation == tenant.incarnation else { continue }
+                batchApplied(request.number, now: now)
+            case .rulesChanged:
+                continue
+            }
+        }
+    }
+
+    /// A snapshot took the place of entries: tenures of other epochs are over.
+    public mutating func restored(state: borrowing ReplicatedState, now: ClockTime) {
+        parameters = state.parameters
+        drift = parameters.drift
+        for range in RangeID.all {
+            anchors.restored(range, epoch: state.epoch(of: range), stamp: state.stamp(of: range), clock: now)
+            let isStillOurs = tenures[range].epoch == state.epoch(of: range) && state.owner(of: range) == tenant
+            if tenures[range].phase != .none, !isStillOurs {
+                releases[range] = nil
+                end(range)
+            } else if tenures[range].phase == .serving {
+                serveWaiting(range, state: state, now: now)
+            } else if tenures[range].phase == .none, state.owner(of: range) == tenant,
+                state.epoch(of: range) > lastEpochs[range.index]
+            {
+                // The entry that assigned it is in the snapshot; applying it late is as good.
+                takeOver(range, state: state, now: now)
+            }
+        }
+    }
+
+    /// The clock may have stood still or jumped: nothing that was computed with it may be used any more.
+    public mutating func distrustClock() {
+        for range in RangeID.all where tenures[range].phase == .serving { end(range) }
+        anchors.forgetAll()
+    }
+
+    private mutating func takeOver(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) {
+        counters.takeovers += 1
+        var tenure = Tenure(capacity: parameters.bucketsPerRange)
+        tenure.phase = .serving
+        tenure.epoch = state.epoch(of: range)
+        lastEpochs[range.index] = tenure.epoch
+        tenure.offset =
+            anchors.axis(of: range, stamp: state.stamp(of: range), at: now, drift: drift).ns - now.ns
+        tenure.needsCover = true
+        tenures[range] = tenure
+    }
+
+    /// Ends a tenure. What it handed out lives on with its holders; what waited must ask the next owner.
+    private mutating func end(_ range: RangeID) {
+        guard tenures[range].phase != .none else { return }
+        for waiter in tenures[range].waiting {
+            give(
+                Verdict(firstTicket: waiter.group.firstTicket, count: waiter.group.count, outcome: .notOwner),
+                to: waiter.session)
+        }
+        waitingCount -= tenures[range].waiting.count
+        tenures[range] = Tenure(capacity: 1)
+    }
+
+    mutating func count(_ body: (inout Counters) -> Void) { body(&counters) }
+}

@@ -1,0 +1,284 @@
+public import LimiterCore
+
+/// What an owner needs to know of a bucket to compute with it.
+public struct BucketTerms: Hashable, Sendable, BitwiseCopyable {
+    /// `T`, in nanoseconds of virtual time a unit.
+    public var emissionInterval: Int64
+    /// `tau`, in nanoseconds of virtual time.
+    public var tolerance: Int64
+    /// Tokens a unit.
+    public var unit: Int64
+    /// Whether every grant must be in the log.
+    public var exact: Bool
+
+    public init(emissionInterval: Int64, tolerance: Int64, unit: Int64, exact: Bool) {
+        self.emissionInterval = emissionInterval
+        self.tolerance = tolerance
+        self.unit = unit
+        self.exact = exact
+    }
+
+    init(_ bucket: Bucket) {
+        self.init(
+            emissionInterval: bucket.limit.emissionInterval, tolerance: bucket.limit.tolerance, unit: bucket.limit.unit,
+            exact: bucket.exact)
+    }
+
+    /// How much virtual time of this bucket takes the tokens that `ahead` nanoseconds of an earlier version's bucket stand for,
+    /// rounded up, and at most all of it.
+    func timeOfTokens(in ahead: Int64, of old: RuleDirectory.Predecessor) -> Int64 {
+        guard ahead > 0 else { return 0 }
+        let units = (ahead - 1) / old.emissionInterval + 1
+        let (tokens, tooMany) = units.multipliedReportingOverflow(by: old.unit)
+        guard !tooMany else { return tolerance }
+        let (time, tooLong) = ((tokens - 1) / unit + 1).multipliedReportingOverflow(by: emissionInterval)
+        return tooLong ? tolerance : min(tolerance, time)
+    }
+
+    /// Why no owner can compute with these terms, or nil if it can; for what comes from the network.
+    var mistake: String? {
+        guard emissionInterval > 0, tolerance >= emissionInterval, tolerance <= Limit.longestTolerance, unit > 0 else {
+            return "emission interval \(emissionInterval), tolerance \(tolerance), unit \(unit)"
+        }
+        return nil
+    }
+}
+
+/// Requests for one bucket that wait for the owner's verdict: `count` of the same cost, under consecutive tickets.
+public struct WaitingGroup: Hashable, Sendable, BitwiseCopyable {
+    public var firstTicket: UInt64
+    public var count: UInt32
+    /// The virtual time that one of them takes; 0 only looks.
+    public var time: Int64
+    /// How long they would wait beyond the burst, in nanoseconds.
+    public var longestWait: Int64
+
+    public init(firstTicket: UInt64, count: UInt32, time: Int64, longestWait: Int64) {
+        self.firstTicket = firstTicket
+        self.count = count
+        self.time = time
+        self.longestWait = longestWait
+    }
+}
+
+/// What a holder says of one bucket.
+public struct ReportItem: Hashable, Sendable {
+    public var range: RangeID
+    public var id: BucketID
+    public var terms: BucketTerms
+    /// The buckets that the key had under earlier versions of its rule, newest first.
+    public var predecessors: [RuleDirectory.Predecessor]
+    /// Tokens spent from allowances since the last report.
+    public var used: Int64
+    /// Requests refused by the holder itself since the last report.
+    public var refused: UInt32
+    /// The virtual time that it would like to hand out itself, in nanoseconds; 0 for none.
+    public var want: Int64
+    public var waiting: [WaitingGroup]
+
+    public init(
+        range: RangeID, id: BucketID, terms: BucketTerms, predecessors: [RuleDirectory.Predecessor] = [], used: Int64 = 0,
+        refused: UInt32 = 0, want: Int64 = 0, waiting: [WaitingGroup] = []
+    ) {
+        self.range = range
+        self.id = id
+        self.terms = terms
+        self.predecessors = predecessors
+        self.used = used
+        self.refused = refused
+        self.want = want
+        self.waiting = waiting
+    }
+}
+
+/// One numbered report of a holder to an owner; repeated unchanged until it is answered (design, section 5).
+public struct Report: Hashable, Sendable {
+    /// Random; a new one starts a new conversation.
+    public var session: UInt64
+    /// Counts up by one from 1.
+    public var number: UInt64
+    /// All verdicts up to this one have arrived.
+    public var verdictsSeen: UInt64
+    public var items: [ReportItem]
+
+    /// The most buckets in one report.
+    public static let mostItems = 4_096
+    /// The most groups of waiting requests in one report.
+    public static let mostGroups = 8_192
+    /// The most predecessors of a bucket.
+    public static let mostPredecessors = VersionedRule.mostPrevious
+
+    public init(session: UInt64, number: UInt64, verdictsSeen: UInt64, items: [ReportItem]) {
+        self.session = session
+        self.number = number
+        self.verdictsSeen = verdictsSeen
+        self.items = items
+    }
+}
+
+/// A span of virtual time `[start, end)` that its holder may spend without asking anybody.
+public struct Allowance: Hashable, Sendable, BitwiseCopyable {
+    public var start: AxisTime
+    public var end: AxisTime
+
+    public init(start: AxisTime, end: AxisTime) {
+        self.start = start
+        self.end = end
+    }
+}
+
+/// An owner's reading of a range's axis, taken while it answered.
+public struct AxisReading: Hashable, Sendable, BitwiseCopyable {
+    public var range: RangeID
+    public var epoch: UInt64
+    public var axis: AxisTime
+
+    public init(range: RangeID, epoch: UInt64, axis: AxisTime) {
+        self.range = range
+        self.epoch = epoch
+        self.axis = axis
+    }
+}
+
+/// What the owner says of one bucket.
+public struct AnswerItem: Hashable, Sendable, BitwiseCopyable {
+    public var range: RangeID
+    public var id: BucketID
+    /// Nothing that ends before `tat - tau` can pass for this holder.
+    public var tat: AxisTime
+    public var allowance: Allowance?
+
+    public init(range: RangeID, id: BucketID, tat: AxisTime, allowance: Allowance?) {
+        self.range = range
+        self.id = id
+        self.tat = tat
+        self.allowance = allowance
+    }
+}
+
+/// What became of waiting requests.
+public struct Verdict: Hashable, Sendable, BitwiseCopyable {
+    public enum Outcome: UInt8, Sendable, BitwiseCopyable {
+        /// The first `admitted` of them pass, the others are over the limit.
+        case decided = 0
+        /// The asked node does not own the range (any more): ask the owner.
+        case notOwner = 1
+        /// The owner cannot tell: it has lost touch with the log, or too many requests wait there.
+        case unknown = 2
+    }
+
+    public var firstTicket: UInt64
+    public var count: UInt32
+    public var outcome: Outcome
+    public var admitted: UInt32
+    /// The owner's axis at the decision.
+    public var axis: AxisTime
+    /// The bucket's `tat` after the last of the admitted ones; each one before it had one request's time less.
+    public var tat: AxisTime
+    /// The `tat` by which the others were refused: for a holder that had more than its share it lies ahead of ``tat``.
+    public var refusalTat: AxisTime
+
+    public init(
+        firstTicket: UInt64, count: UInt32, outcome: Outcome, admitted: UInt32 = 0, axis: AxisTime = .never,
+        tat: AxisTime = .never, refusalTat: AxisTime = .never
+    ) {
+        self.firstTicket = firstTicket
+        self.count = count
+        self.outcome = outcome
+        self.admitted = admitted
+        self.axis = axis
+        self.tat = tat
+        self.refusalTat = refusalTat
+    }
+}
+
+/// Verdicts in the order of their numbers; each is repeated with every answer until the holder says it has seen it.
+public struct VerdictBatch: Hashable, Sendable {
+    /// The number of the first one.
+    public var first: UInt64
+    public var verdicts: [Verdict]
+
+    public init(first: UInt64, verdicts: [Verdict]) {
+        self.first = first
+        self.verdicts = verdicts
+    }
+
+    /// The number of the last one; ``first`` - 1 if there is none.
+    public var last: UInt64 { first + UInt64(verdicts.count) - 1 }
+}
+
+/// The owner's answer to one report.
+public struct Answer: Hashable, Sendable {
+    public var session: UInt64
+    /// The report's number; the holder takes exactly one answer a number.
+    public var number: UInt64
+    public var readings: [AxisReading]
+    public var items: [AnswerItem]
+    public var verdicts: VerdictBatch
+
+    public init(session: UInt64, number: UInt64, readings: [AxisReading], items: [AnswerItem], verdicts: VerdictBatch) {
+        self.session = session
+        self.number = number
+        self.readings = readings
+        self.items = items
+        self.verdicts = verdicts
+    }
+}
+
+/// What nodes say to each other besides Raft.
+public enum CoordinationMessage: Hashable, Sendable {
+    case report(Report)
+    case answer(Answer)
+    /// Verdicts that became known between two reports: sent at once, and again with the next answer.
+    case verdicts(session: UInt64, VerdictBatch)
+    /// The leader asks an owner to give a range back, to spread the load.
+    case handOver(range: RangeID, epoch: UInt64)
+}
+
+extension CoordinationMessage {
+    /// Why no correct node can have sent this, or nil. Limits and ranges of numbers; what is plausible for the epoch is the
+    /// receiver's business.
+    public var mistake: String? {
+        switch self {
+        case .report(let report):
+            if report.number == 0 { return "a report's number counts from 1" }
+            if report.items.count > Report.mostItems { return "\(report.items.count) buckets in a report" }
+            var groups = 0
+            for item in report.items {
+                if let mistake = item.terms.mistake { return mistake }
+                if item.used < 0 || item.want < 0 { return "negative usage or demand" }
+                if item.predecessors.count > Report.mostPredecessors { return "too many predecessors" }
+                if item.predecessors.contains(where: { $0.emissionInterval <= 0 || $0.unit <= 0 }) {
+                    return "a predecessor without an emission interval"
+                }
+                groups += item.waiting.count
+                for group in item.waiting {
+                    if group.count == 0 || group.count > UInt32(Holder.mostWaiting) { return "a group of \(group.count)" }
+                    if !(0...item.terms.tolerance).contains(group.time) { return "a request for \(group.time) ns" }
+                    if !(0...Rule.longestDelay).contains(group.longestWait) { return "a wait of \(group.longestWait) ns" }
+                    if group.firstTicket > .max / 2 { return "ticket \(group.firstTicket)" }
+                }
+            }
+            if groups > Report.mostGroups { return "\(groups) groups in a report" }
+        case .answer(let answer):
+            return answer.verdicts.mistake
+        case .verdicts(_, let batch):
+            return batch.mistake
+        case .handOver:
+            break
+        }
+        return nil
+    }
+}
+
+extension VerdictBatch {
+    fileprivate var mistake: String? {
+        if first == 0 || first > .max / 2 { return "verdict number \(first)" }
+        for verdict in verdicts {
+            if verdict.count > UInt32(Holder.mostWaiting) || verdict.admitted > verdict.count {
+                return "\(verdict.admitted) of \(verdict.count) admitted"
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,47 @@
+import LimiterCore
+import Synchronization
+
+/// The requests of this front door that wait for the runtime's decision.
+///
+/// There is at most one for each connection, so that the number of connections bounds them.
+final class PendingDecisions: DecisionSink {
+    private struct State {
+        var nextToken: UInt64 = 1
+        var waiting: [UInt64: CheckedContinuation<Decision, Never>] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// How many wait now.
+    var count: Int { state.withLock { $0.waiting.count } }
+
+    /// Submits one request and waits for its decision. It is not cancellable: the handler promises a decision, sooner or later.
+    func decide(
+        _ bucket: Bucket, key: [UInt8], cost: Int64, longestWait: Int64, by handler: any PendingRequestHandler
+    ) async -> Decision {
+        await withCheckedContinuation { continuation in
+            let token = state.withLock { state in
+                let token = state.nextToken
+                state.nextToken += 1
+                state.waiting[token] = continuation
+                return token
+            }
+            handler.submit(
+                [PendingRequest(bucket: bucket, key: key, cost: cost, longestWait: longestWait, token: token)], to: self
+            )
+        }
+    }
+
+    func deliver(_ decisions: [(token: UInt64, decision: Decision)]) {
+        let ready = state.withLock { state in
+            decisions.map { token, decision in
+                guard let continuation = state.waiting.removeValue(forKey: token) else {
+                    preconditionFailure("request \(token) got two decisions, or was never submitted")
+                }
+                return (continuation, decision)
+            }
+        }
+        // Outside the lock: resuming may run other code.
+        for (continuation, decision) in ready { continuation.resume(returning: decision) }
+    }
+}

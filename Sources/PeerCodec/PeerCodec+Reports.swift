@@ -1,0 +1,177 @@
+import ByteCoding
+import Coordination
+import LimiterCore
+
+// Reports are most of what nodes send. An item says with a byte of flags which of its fields differ from the usual:
+//
+//     range     UInt8
+//     flags     UInt8    ``PeerCodec/ItemFlags``
+//     id        16 bytes
+//     interval  Int64
+//     tolerance Int64
+//     unit, used, refused, want, predecessors (a UInt8 count), waiting (a UInt16 count): as the flags say
+//
+// So a bucket that only reports its usage takes 42 bytes, and one request for an unknown bucket takes 64.
+
+extension PeerCodec {
+    /// Which fields of a report's item follow; ``exact`` is a field itself.
+    struct ItemFlags: OptionSet {
+        var rawValue: UInt8
+
+        static let exact = ItemFlags(rawValue: 1 << 0)
+        /// The unit is not 1.
+        static let unit = ItemFlags(rawValue: 1 << 1)
+        static let used = ItemFlags(rawValue: 1 << 2)
+        static let refused = ItemFlags(rawValue: 1 << 3)
+        static let want = ItemFlags(rawValue: 1 << 4)
+        static let predecessors = ItemFlags(rawValue: 1 << 5)
+        static let waiting = ItemFlags(rawValue: 1 << 6)
+        static let all = ItemFlags(rawValue: 1 << 7 - 1)
+
+        init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        init(_ item: ReportItem) {
+            rawValue = 0
+            if item.terms.exact { insert(.exact) }
+            if item.terms.unit != 1 { insert(.unit) }
+            if item.used != 0 { insert(.used) }
+            if item.refused != 0 { insert(.refused) }
+            if item.want != 0 { insert(.want) }
+            if !item.predecessors.isEmpty { insert(.predecessors) }
+            if !item.waiting.isEmpty { insert(.waiting) }
+        }
+    }
+
+    /// Session, number, verdicts seen, and the count of items.
+    private static let reportBytes = 28
+    /// An item without any of the fields that flags announce.
+    private static let leastItemBytes = 34
+    private static let predecessorBytes = 32
+    private static let groupBytes = 28
+
+    static func encode(_ report: Report) -> [UInt8] {
+        precondition(
+            report.items.count <= Report.mostItems,
+            "\(report.items.count) buckets in a report; peers accept \(Report.mostItems)")
+        var bytes = reportBytes + report.items.count * (leastItemBytes + 16)
+        var groups = 0
+        for item in report.items {
+            bytes += item.predecessors.count * predecessorBytes
+            groups += item.waiting.count
+        }
+        precondition(
+            groups <= Report.mostGroups, "\(groups) groups of requests in a report; peers accept \(Report.mostGroups)")
+        var writer = writer(.report, bytes: bytes + groups * (groupBytes + 2))
+        writer.write(report.session)
+        writer.write(report.number)
+        writer.write(report.verdictsSeen)
+        writer.write(UInt32(report.items.count))
+        for item in report.items { encode(item, into: &writer) }
+        return writer.bytes
+    }
+
+    private static func encode(_ item: ReportItem, into writer: inout ByteWriter) {
+        let flags = ItemFlags(item)
+        writer.write(item.range.rawValue)
+        writer.write(flags.rawValue)
+        writer.write(item.id)
+        writer.write(item.terms.emissionInterval)
+        writer.write(item.terms.tolerance)
+        if flags.contains(.unit) { writer.write(item.terms.unit) }
+        if flags.contains(.used) { writer.write(item.used) }
+        if flags.contains(.refused) { writer.write(item.refused) }
+        if flags.contains(.want) { writer.write(item.want) }
+        if flags.contains(.predecessors) {
+            precondition(
+                item.predecessors.count <= Report.mostPredecessors,
+                "\(item.predecessors.count) predecessors of a bucket; peers accept \(Report.mostPredecessors)")
+            writer.write(UInt8(item.predecessors.count))
+            for predecessor in item.predecessors {
+                writer.write(predecessor.id)
+                writer.write(predecessor.emissionInterval)
+                writer.write(predecessor.unit)
+            }
+        }
+        if flags.contains(.waiting) {
+            writer.write(UInt16(item.waiting.count))
+            for group in item.waiting {
+                writer.write(group.firstTicket)
+                writer.write(group.count)
+                writer.write(group.time)
+                writer.write(group.longestWait)
+            }
+        }
+    }
+
+    static func decodeReport(from reader: inout ByteReader) throws(DecodingFailure) -> Report {
+        let (session, number, seen) = (
+            try reader.read(UInt64.self), try reader.read(UInt64.self), try reader.read(UInt64.self)
+        )
+        let count = try reader.readCount(limit: Report.mostItems, bytesEach: leastItemBytes)
+        var items: [ReportItem] = []
+        items.reserveCapacity(count)
+        var groups = 0
+        for _ in 0..<count {
+            let item = try decodeItem(from: &reader)
+            groups += item.waiting.count
+            guard groups <= Report.mostGroups else {
+                throw DecodingFailure(
+                    "more than \(Report.mostGroups) groups of requests in a report, at offset \(reader.consumed)")
+            }
+            items.append(item)
+        }
+        return Report(session: session, number: number, verdictsSeen: seen, items: items)
+    }
+
+    private static func decodeItem(from reader: inout ByteReader) throws(DecodingFailure) -> ReportItem {
+        let range = try reader.readRange()
+        let flags = ItemFlags(rawValue: try reader.read())
+        guard flags.isSubset(of: .all) else {
+            throw DecodingFailure(
+                "the flags \(flags.rawValue) at offset \(reader.consumed - 1) are not known to this version of Millrace: "
+                    + "upgrade this node")
+        }
+        let id = try reader.readBucketID()
+        let (interval, tolerance) = (try reader.read(Int64.self), try reader.read(Int64.self))
+        let unit = flags.contains(.unit) ? try reader.read(Int64.self, otherThan: 1) : 1
+        var item = ReportItem(
+            range: range, id: id,
+            terms: BucketTerms(
+                emissionInterval: interval, tolerance: tolerance, unit: unit, exact: flags.contains(.exact)))
+        if flags.contains(.used) { item.used = try reader.read(Int64.self, otherThan: 0) }
+        if flags.contains(.refused) { item.refused = try reader.read(UInt32.self, otherThan: 0) }
+        if flags.contains(.want) { item.want = try reader.read(Int64.self, otherThan: 0) }
+        if flags.contains(.predecessors) { item.predecessors = try decodePredecessors(from: &reader) }
+        if flags.contains(.waiting) { item.waiting = try decodeGroups(from: &reader) }
+        return item
+    }
+
+    private static func decodePredecessors(
+        from reader: inout ByteReader
+    ) throws(DecodingFailure) -> [RuleDirectory.Predecessor] {
+        let count = Int(try reader.read(UInt8.self, otherThan: 0))
+        try reader.check(count, limit: Report.mostPredecessors, bytesEach: predecessorBytes)
+        var predecessors: [RuleDirectory.Predecessor] = []
+        predecessors.reserveCapacity(count)
+        for _ in 0..<count {
+            predecessors.append(
+                RuleDirectory.Predecessor(
+                    id: try reader.readBucketID(), emissionInterval: try reader.read(), unit: try reader.read()))
+        }
+        return predecessors
+    }
+
+    private static func decodeGroups(from reader: inout ByteReader) throws(DecodingFailure) -> [WaitingGroup] {
+        let count = Int(try reader.read(UInt16.self, otherThan: 0))
+        try reader.check(count, limit: Report.mostGroups, bytesEach: groupBytes)
+        var groups: [WaitingGroup] = []
+        groups.reserveCapacity(count)
+        for _ in 0..<count {
+            groups.append(
+                WaitingGroup(
+                    firstTicket: try reader.read(), count: try reader.read(), time: try reader.read(),
+                    longestWait: try reader.read()))
+        }
+        return groups
+    }
+}

@@ -1,0 +1,93 @@
+import Raft
+
+/// A disk in memory that obeys the rules of ``Write`` and loses what was not synced.
+struct SimulatedDisk {
+    private(set) var durable: PersistedState
+    private(set) var pending: [Write] = []
+
+    init(_ state: PersistedState = PersistedState()) { durable = state }
+
+    mutating func enqueue(_ write: Write) {
+        precondition(write.number > (pending.last?.number ?? 0), "writes are numbered upwards")
+        pending.append(write)
+    }
+
+    /// Carries out the oldest pending write.
+    mutating func completeFirst() -> Write {
+        let write = pending.removeFirst()
+        apply(write, parts: .max)
+        return write
+    }
+
+    /// Power fails. The first `parts` parts of what is pending happen to be on the disk already, though nobody was told.
+    mutating func crash(parts: Int) {
+        var left = parts
+        for write in pending {
+            guard left > 0 else { break }
+            left -= apply(write, parts: left)
+        }
+        pending = []
+    }
+
+    /// How many parts the pending writes have: snapshots, hard states and entries.
+    var pendingParts: Int {
+        pending.reduce(0) { $0 + ($1.snapshot == nil ? 0 : 1) + ($1.hardState == nil ? 0 : 1) + $1.entries.count }
+    }
+
+    /// The driver's own snapshot, which keeps the entries after it.
+    mutating func save(_ snapshot: Snapshot) {
+        durable.snapshot = snapshot
+        durable.entries.removeAll { $0.index <= snapshot.index }
+    }
+
+    func term(at index: LogIndex) -> Term? {
+        if let snapshot = durable.snapshot, snapshot.index == index { return snapshot.term }
+        guard let first = durable.entries.first?.index, index >= first, index <= durable.entries.last!.index else {
+            return nil
+        }
+        return durable.entries[Int(index - first)].term
+    }
+
+    @discardableResult
+    private mutating func apply(_ write: Write, parts: Int) -> Int {
+        var done = 0
+        if let snapshot = write.snapshot, done < parts {
+            durable.snapshot = snapshot
+            durable.entries = []
+            done += 1
+        }
+        if let hardState = write.hardState, done < parts {
+            durable.hardState = hardState
+            done += 1
+        }
+        for entry in write.entries where done < parts {
+            if let last = durable.entries.last, entry.index <= last.index {
+                durable.entries.removeAll { $0.index >= entry.index }
+            }
+            let previous = durable.entries.last?.index ?? durable.snapshot?.index ?? 0
+            precondition(entry.index == previous + 1, "entry \(entry.index) would leave a gap after \(previous)")
+            durable.entries.append(entry)
+            done += 1
+        }
+        return done
+    }
+}
+
+/// The tests' own generator (SplitMix64), independent of the one under test.
+struct Random {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    mutating func below(_ bound: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(bound)).high) }
+
+    mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+}

@@ -1,0 +1,45 @@
+/// Events in the order of (time, sequence): of two at the same time the one that was pushed first comes first.
+struct EventHeap<Event> {
+    private struct Item {
+        var time: Int64
+        var sequence: UInt64
+        var event: Event
+
+        func isBefore(_ other: Item) -> Bool { time != other.time ? time < other.time : sequence < other.sequence }
+    }
+
+    private var items: [Item] = []
+    private var nextSequence: UInt64 = 0
+
+    /// When the first event is due.
+    var firstTime: Int64? { items.first?.time }
+
+    mutating func push(_ event: Event, at time: Int64) {
+        items.append(Item(time: time, sequence: nextSequence, event: event))
+        nextSequence += 1
+        var child = items.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard items[child].isBefore(items[parent]) else { break }
+            items.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    mutating func pop() -> (time: Int64, event: Event)? {
+        guard let first = items.first else { return nil }
+        let last = items.removeLast()
+        guard !items.isEmpty else { return (first.time, first.event) }
+        items[0] = last
+        var parent = 0
+        while true {
+            var child = 2 * parent + 1
+            guard child < items.count else { break }
+            if child + 1 < items.count, items[child + 1].isBefore(items[child]) { child += 1 }
+            guard items[child].isBefore(items[parent]) else { break }
+            items.swapAt(child, parent)
+            parent = child
+        }
+        return (first.time, first.event)
+    }
+}
