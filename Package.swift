@@ -2,13 +2,14 @@
 import PackageDescription
 
 /// One set of settings for every target (docs/decisions/0001-package.md says why each is there).
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
 // MARK: Dependencies (docs/decisions/0002-dependencies.md says why each is there)
 
@@ -43,6 +44,8 @@ let ring0: [Target] = [
 /// Ring 0 only.
 let ring1: [Target] = [
     library("Coordination", ["ByteCoding", "LimiterCore", "Raft"]),
+    .target(name: "CTableWalk"),
+    library("LimiterBench", ["CTableWalk", "LimiterCore"]),
     library("NodeRuntime", ["Coordination", "LimiterCore", "Raft"]),
     library("PeerCodec", ["ByteCoding", "Coordination", "LimiterCore", "NodeRuntime", "Raft"]),
     library("RESP", ["LimiterCore"]),
@@ -64,24 +67,36 @@ let ring3: [Target] = [
     library(
         "MillraceServer",
         [
-            "Coordination", "HTTPFrontend", "LimiterCore", "NodeRuntime", "PeerCodec", "PeerTransport", "RESPFrontend", "Raft",
+            "Coordination", "HTTPFrontend", "LimiterCore", "NodeRuntime", "PeerCodec", "PeerTransport", "RESPFrontend",
+            "Raft",
             "RuleFiles", "WriteAheadLog", logging, nioCore, nioPosix, serviceLifecycle,
         ]),
     .executableTarget(
         name: "millrace",
         dependencies: [
-            "HTTPFrontend", "LimiterCore", "MillraceServer", "RuleFiles", argumentParser, logging, nioCore, nioPosix, serviceLifecycle,
-            unixSignals,
+            "HTTPFrontend", "LimiterBench", "LimiterCore", "MillraceServer", "RuleFiles", argumentParser, httpTypes,
+            hummingbirdCore, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
         ],
         swiftSettings: settings),
 ]
 
+/// Ring by ring. `TestSupport` is the cluster in one process that the tests of the runtime share.
 let testTargets: [Target] = [
+    tests("TidyTests", []),
     tests("ByteCodingTests", ["ByteCoding"]),
+    tests("LimiterCoreTests", ["LimiterCore"]),
     tests("RaftTests", ["Raft"]),
+    tests("CoordinationTests", ["ByteCoding", "Coordination", "LimiterCore", "Raft"]),
+    library("TestSupport", ["Coordination", "LimiterCore", "NodeRuntime", "Raft"], path: "Tests/TestSupport"),
+    tests("NodeRuntimeTests", ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "TestSupport"]),
+    tests("PeerCodecTests", ["ByteCoding", "Coordination", "LimiterCore", "NodeRuntime", "PeerCodec", "Raft"]),
     tests("RESPTests", ["LimiterCore", "RESP"]),
+    tests("RESPFrontendTests", ["LimiterCore", "RESP", "RESPFrontend", logging, nioCore, nioPosix]),
+    tests("HTTPFrontendTests", ["HTTPFrontend", "LimiterCore", logging, nioCore, nioPosix, serviceLifecycle]),
+    tests("RuleFilesTests", ["LimiterCore", "RuleFiles"]),
     tests("WriteAheadLogTests", ["ByteCoding", "Raft", "WriteAheadLog"]),
     tests("PeerTransportTests", ["ByteCoding", "PeerTransport", "Raft", logging, nioCore, nioEmbedded, nioPosix]),
+    tests("IntegrationTests", ["millrace"]),
 ]
 
 let package = Package(

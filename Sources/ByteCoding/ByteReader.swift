@@ -8,8 +8,8 @@ public struct DecodingFailure: Error, Equatable, CustomStringConvertible {
 /// Reads what ``ByteWriter`` wrote, and trusts nothing: every length is checked against what is left, so hostile bytes
 /// cost an error and never a trap, and no more elements are allocated than the input has room for.
 public struct ByteReader: Sendable {
-    private let bytes: ArraySlice<UInt8>
-    private var position: Int
+    @usableFromInline let bytes: ArraySlice<UInt8>
+    @usableFromInline var position: Int
 
     public init(_ bytes: some Collection<UInt8>) {
         self.init(slice: ArraySlice(bytes))
@@ -20,18 +20,18 @@ public struct ByteReader: Sendable {
         self.init(slice: bytes[...])
     }
 
-    public init(slice: ArraySlice<UInt8>) {
+    @inlinable public init(slice: ArraySlice<UInt8>) {
         self.bytes = slice
         position = slice.startIndex
     }
 
     /// How many bytes are left.
-    public var remaining: Int { bytes.endIndex - position }
+    @inlinable public var remaining: Int { bytes.endIndex - position }
 
     /// How many bytes were consumed.
-    public var consumed: Int { position - bytes.startIndex }
+    @inlinable public var consumed: Int { position - bytes.startIndex }
 
-    public mutating func read<T: FixedWidthInteger>(_ type: T.Type = T.self) throws(DecodingFailure) -> T {
+    @inlinable public mutating func read<T: FixedWidthInteger>(_ type: T.Type = T.self) throws(DecodingFailure) -> T {
         let width = MemoryLayout<T>.size
         guard remaining >= width else {
             throw DecodingFailure("\(width) bytes expected at offset \(consumed), \(remaining) left")
@@ -44,7 +44,7 @@ public struct ByteReader: Sendable {
         }
     }
 
-    public mutating func readBool() throws(DecodingFailure) -> Bool {
+    @inlinable public mutating func readBool() throws(DecodingFailure) -> Bool {
         switch try read(UInt8.self) {
         case 0: return false
         case 1: return true
@@ -52,7 +52,7 @@ public struct ByteReader: Sendable {
         }
     }
 
-    public mutating func read(rawCount count: Int) throws(DecodingFailure) -> ArraySlice<UInt8> {
+    @inlinable public mutating func read(rawCount count: Int) throws(DecodingFailure) -> ArraySlice<UInt8> {
         guard count >= 0, count <= remaining else {
             throw DecodingFailure("\(count) bytes expected at offset \(consumed), \(remaining) left")
         }
@@ -61,7 +61,7 @@ public struct ByteReader: Sendable {
     }
 
     /// A `UInt32` count, then that many bytes.
-    public mutating func readCounted(limit: Int = .max) throws(DecodingFailure) -> ArraySlice<UInt8> {
+    @inlinable public mutating func readCounted(limit: Int = .max) throws(DecodingFailure) -> ArraySlice<UInt8> {
         let count = try readCount(limit: limit, bytesEach: 1)
         return try read(rawCount: count)
     }
@@ -76,7 +76,7 @@ public struct ByteReader: Sendable {
     }
 
     /// A `UInt32` count of things that take at least `bytesEach` bytes each.
-    public mutating func readCount(limit: Int = .max, bytesEach: Int) throws(DecodingFailure) -> Int {
+    @inlinable public mutating func readCount(limit: Int = .max, bytesEach: Int) throws(DecodingFailure) -> Int {
         let count = Int(try read(UInt32.self))
         // Divided, since the product of two hostile or careless numbers might overflow.
         guard count <= limit, count <= remaining / max(1, bytesEach) else {
@@ -86,7 +86,7 @@ public struct ByteReader: Sendable {
     }
 
     /// A `UInt32` count, then that many elements as `body` reads them.
-    public mutating func readEach<Element>(
+    @inlinable public mutating func readEach<Element>(
         limit: Int = .max, bytesEach: Int, _ body: (inout ByteReader) throws(DecodingFailure) -> Element
     ) throws(DecodingFailure) -> [Element] {
         let count = try readCount(limit: limit, bytesEach: bytesEach)
@@ -97,7 +97,7 @@ public struct ByteReader: Sendable {
     }
 
     /// Fails unless everything was read: trailing bytes mean that the two sides disagree about the format.
-    public func finish() throws(DecodingFailure) {
+    @inlinable public func finish() throws(DecodingFailure) {
         guard remaining == 0 else { throw DecodingFailure("\(remaining) bytes too many at offset \(consumed)") }
     }
 }

@@ -4,39 +4,41 @@
 /// ``ByteReader``, so that there is one answer to "which byte order, which width".
 public struct ByteWriter: Sendable {
     /// The bytes written so far.
-    public private(set) var bytes: [UInt8]
+    @inlinable public var bytes: [UInt8] { storage }
+
+    @usableFromInline var storage: [UInt8]
 
     /// An empty writer with room for `capacity` bytes before the first reallocation.
     public init(capacity: Int = 256) {
-        bytes = []
-        bytes.reserveCapacity(capacity)
+        storage = []
+        storage.reserveCapacity(capacity)
     }
 
     /// How many bytes were written so far.
-    public var count: Int { bytes.count }
+    @inlinable public var count: Int { storage.count }
 
-    public mutating func write(_ value: UInt8) { bytes.append(value) }
+    @inlinable public mutating func write(_ value: UInt8) { storage.append(value) }
 
-    public mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
+    @inlinable public mutating func write(_ value: Bool) { storage.append(value ? 1 : 0) }
 
-    public mutating func write<T: FixedWidthInteger>(_ value: T) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    @inlinable public mutating func write<T: FixedWidthInteger>(_ value: T) {
+        withUnsafeBytes(of: value.littleEndian) { storage.append(contentsOf: $0) }
     }
 
     /// Bytes without a length: the reader must know how many there are.
-    public mutating func write(raw value: some Collection<UInt8>) { bytes.append(contentsOf: value) }
+    @inlinable public mutating func write(raw value: some Collection<UInt8>) { storage.append(contentsOf: value) }
 
     /// A `UInt32` count, then the bytes.
-    public mutating func write(counted value: some Collection<UInt8>) {
+    @inlinable public mutating func write(counted value: some Collection<UInt8>) {
         write(UInt32(value.count))
-        bytes.append(contentsOf: value)
+        storage.append(contentsOf: value)
     }
 
     /// A `UInt32` count of UTF-8 bytes, then the bytes.
     public mutating func write(_ value: String) { write(counted: value.utf8) }
 
     /// A `UInt32` count, then each element as `body` writes it.
-    public mutating func write<Element>(
+    @inlinable public mutating func write<Element>(
         each elements: some Collection<Element>, _ body: (inout ByteWriter, Element) -> Void
     ) {
         write(UInt32(elements.count))
@@ -45,6 +47,12 @@ public struct ByteWriter: Sendable {
 
     /// Replaces four bytes at `offset`, for a length that is known only afterwards.
     public mutating func patch(_ value: UInt32, at offset: Int) {
-        for i in 0..<4 { bytes[offset + i] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(i))) }
+        for i in 0..<4 { storage[offset + i] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(i))) }
+    }
+
+    /// The CRC-32C of the bytes in `range`, continuing from `seed`. A slice of ``bytes`` that is still alive when the next
+    /// byte is written costs a copy of everything written so far; here none outlives the call.
+    public func checksum(_ range: Range<Int>, continuing seed: UInt32 = 0) -> UInt32 {
+        CRC32C.checksum(bytes[range], continuing: seed)
     }
 }

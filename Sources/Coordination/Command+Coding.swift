@@ -62,7 +62,8 @@ extension Command {
         var reader = ByteReader(bytes)
         let version = try reader.read(UInt8.self)
         guard version == Command.formatVersion else {
-            throw DecodingFailure("log entries of format \(version) are not known to this version of Millrace: upgrade it")
+            throw DecodingFailure(
+                "log entries of format \(version) are not known to this version of Millrace: upgrade it")
         }
         switch try reader.read(UInt8.self) {
         case 1:
@@ -99,7 +100,8 @@ extension Command {
             }
             let bounds = covers.reduce(0) { $0 + $1.bounds.count }
             guard bounds <= Command.mostBounds else {
-                throw DecodingFailure("\(bounds) bounds in one batch of covers, at most \(Command.mostBounds) are possible")
+                throw DecodingFailure(
+                    "\(bounds) bounds in one batch of covers, at most \(Command.mostBounds) are possible")
             }
             self = .covers(covers, request)
         case 5:
@@ -228,7 +230,8 @@ extension ByteReader {
         let (exact, shadow, overrides) = (try readBool(), try readBool(), try readOverrides())
         do {
             return try Rule(
-                name: name, limit: limit, onLimit: wait == 0 ? .reject : .delay(wait), onIsolation: isolation, exact: exact,
+                name: name, limit: limit, onLimit: wait == 0 ? .reject : .delay(wait), onIsolation: isolation,
+                exact: exact,
                 shadow: shadow, overrides: overrides)
         } catch {
             throw DecodingFailure("\(error)")

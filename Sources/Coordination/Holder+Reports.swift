@@ -34,7 +34,8 @@ extension Holder {
     /// Whether an empty report is due. An owner sends a verdict once of its own accord and again only with an answer, so one
     /// that may have been lost has to be asked for; and an owner that was silent has to be tried again.
     private func isOverdue(_ line: Line, now: ClockTime) -> Bool {
-        (line.waiting > 0 || line.unansweredSince != nil) && now - max(line.lastSent, line.lastHeard) > Holder.repeatAfter
+        (line.waiting > 0 || line.unansweredSince != nil)
+            && now - max(line.lastSent, line.lastHeard) > Holder.repeatAfter
     }
 
     /// Notes until when a ticket waits, in the order of the deadlines: a request that is asked again is older than its ticket.
@@ -123,7 +124,9 @@ extension Holder {
     // MARK: Answers
 
     /// An owner's answer. Late, repeated and unknown ones are ignored: their tokens are lost, which is safe.
-    public mutating func receive(_ answer: Answer, store: some AllowanceStore, state: borrowing ReplicatedState, now: ClockTime) {
+    public mutating func receive(
+        _ answer: Answer, store: some AllowanceStore, state: borrowing ReplicatedState, now: ClockTime
+    ) {
         guard let i = lines.firstIndex(where: { $0.session == answer.session }) else { return }
         take(answer.verdicts, line: i, now: now)
         // Exactly one answer a number: a second one would bring the same allowances again.
@@ -137,7 +140,9 @@ extension Holder {
         for item in answer.items {
             let bracket = brackets[item.range.index]
             // From an epoch that is over already: the allowance would be spent by the wrong bracket.
-            guard answer.readings.contains(where: { $0.range == item.range && $0.epoch == bracket.epoch }) else { continue }
+            guard answer.readings.contains(where: { $0.range == item.range && $0.epoch == bracket.epoch }) else {
+                continue
+            }
             install(item, bracket: bracket, store: store, scaled: scaled)
         }
     }
@@ -151,7 +156,8 @@ extension Holder {
         guard item.allowance != nil || item.tat.ns + interval > axis + tolerance else { return }
         let isInstalled = store.withTable(for: item.id) { table in
             table.install(
-                item.id, span: item.allowance.map { ($0.start, $0.end) }, tat: item.tat, base: bracket.base, tag: bracket.tag,
+                item.id, span: item.allowance.map { ($0.start, $0.end) }, tat: item.tat, base: bracket.base,
+                tag: bracket.tag,
                 scaled: scaled)
         }
         guard item.allowance != nil else { return }

@@ -165,7 +165,9 @@ public struct Holder: ~Copyable {
             guard let since = ownerlessSince[range.index] else { return false }
             return now - since > isolationAfter
         }
-        guard let line = lines.first(where: { $0.tenant == owner }), let since = line.unansweredSince else { return false }
+        guard let line = lines.first(where: { $0.tenant == owner }), let since = line.unansweredSince else {
+            return false
+        }
         return now - since > isolationAfter
     }
 

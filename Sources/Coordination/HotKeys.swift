@@ -31,7 +31,9 @@ struct HotKeys {
 
     private var entries: [Entry?] = Array(repeating: nil, count: HotKeys.capacity)
 
-    private func slot(_ id: BucketID) -> Int { Int(truncatingIfNeeded: id.high ^ (id.low >> 6)) & (HotKeys.capacity - 1) }
+    private func slot(_ id: BucketID) -> Int {
+        Int(truncatingIfNeeded: id.high ^ (id.low >> 6)) & (HotKeys.capacity - 1)
+    }
 
     subscript(id: BucketID) -> Entry? {
         get {
@@ -47,9 +49,12 @@ struct HotKeys {
             entries[slot]!.asked += asked
             return
         }
-        if let there = entries[slot], now - there.updatedAt < HotKeys.idle, there.demand > 0.001 || there.asked > 0 { return }
+        if let there = entries[slot], now - there.updatedAt < HotKeys.idle, there.demand > 0.001 || there.asked > 0 {
+            return
+        }
         entries[slot] = Entry(
-            bucket: bucket, key: key, demand: 0, asked: asked, updatedAt: now, windowStart: now, admitted: 0, refused: 0,
+            bucket: bucket, key: key, demand: 0, asked: asked, updatedAt: now, windowStart: now, admitted: 0,
+            refused: 0,
             admittedPerSecond: 0, refusedPerSecond: 0, tokens: bucket.limit.burst)
     }
 

@@ -25,7 +25,8 @@ struct IsolationShares: ~Copyable {
         if let known = tats.find(bucket.id) {
             position = known
         } else {
-            if tats.isFull, let (id, _) = tats.sweep(64, rank: { _, tat in tat }, removing: { _, tat in tat <= now.ns }),
+            if tats.isFull,
+                let (id, _) = tats.sweep(64, rank: { _, tat in tat }, removing: { _, tat in tat <= now.ns }),
                 tats.isFull
             {
                 tats.remove(at: tats.find(id)!)

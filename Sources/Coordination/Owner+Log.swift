@@ -17,7 +17,8 @@ extension Owner {
         for session in pendingSessions() {
             let from = sessions[session]!.sent
             let batch = VerdictBatch(
-                first: sessions[session]!.firstUnseen + UInt64(from), verdicts: Array(sessions[session]!.unseen[from...]))
+                first: sessions[session]!.firstUnseen + UInt64(from),
+                verdicts: Array(sessions[session]!.unseen[from...]))
             sessions[session]!.sent = sessions[session]!.unseen.count
             outbox.append((sessions[session]!.holder, .verdicts(session: session, batch)))
         }
@@ -31,30 +32,30 @@ extension Owner {
     /// Marks the ranges whose horizon is worth renewing: those in use a quarter ahead of its end, and once a minute those that
     /// still have bounds ahead of their axis, so that a restart of everybody does not credit the time between.
     private mutating func renew(state: borrowing ReplicatedState, now: ClockTime) {
-        for range in RangeID.all where tenures[range].phase == .serving {
+        for range in RangeMask(served) {
             let axis = tenures[range].axis(at: now)
             if tenures[range].wasUsed, axis > state.horizon(of: range) - parameters.horizon / 4 * 3 {
-                tenures[range].needsCover = true
+                needCover(range)
                 tenures[range].wasUsed = false
             }
             if axis - state.stamp(of: range) > 60_000_000_000, state.boundCount(of: range) > 0,
                 !state.bounds(of: range, after: axis).isEmpty
             {
-                tenures[range].needsCover = true
+                needCover(range)
             }
             sweep(range, steps: 16, state: state, axis: axis)
         }
     }
 
     private mutating func proposeCovers(state: borrowing ReplicatedState, now: ClockTime) {
-        guard inFlight.count < Owner.mostBatches else { return }
+        guard attention != 0, inFlight.count < Owner.mostBatches else { return }
         var covers: [Cover] = []
         var room = Command.mostBounds
-        for range in RangeID.all {
-            guard tenures[range].phase == .serving, tenures[range].needsCover || !tenures[range].pendingBounds.isEmpty
-            else { continue }
+        for range in RangeMask(attention) {
             // One under way is enough, if it carries no fewer bounds.
-            if tenures[range].pendingBounds.isEmpty, inFlight.contains(where: { $0.covers.contains { $0.range == range } }) {
+            if tenures[range].pendingBounds.isEmpty,
+                inFlight.contains(where: { $0.covers.contains { $0.range == range } })
+            {
                 continue
             }
             let taken = min(room, tenures[range].pendingBounds.count)
@@ -66,6 +67,7 @@ extension Owner {
             tenures[range].pendingBounds.removeFirst(taken)
             tenures[range].needsCover = false
             room -= taken
+            if tenures[range].pendingBounds.isEmpty { attention &= ~range.bit }
         }
         guard !covers.isEmpty else { return }
         propose(covers, now: now)
@@ -81,14 +83,20 @@ extension Owner {
 
     mutating func batchApplied(_ number: UInt64, now: ClockTime) {
         guard let at = inFlight.firstIndex(where: { $0.number == number }) else { return }  // it was proposed twice
-        commitTime = max(now - inFlight[at].since, commitTime - commitTime / 16)
+        commitTime = max(min(now - inFlight[at].since, Owner.mostCommitTime), commitTime - commitTime / 16)
         inFlight.remove(at: at)
         stalledSince = inFlight.isEmpty ? nil : now
     }
 
+    /// There is a new leader: what was on its way to the old one is proposed again with the next tick.
+    public mutating func leaderChanged() {
+        for i in inFlight.indices { inFlight[i].proposedAt = ClockTime(ns: -Owner.mostProposalPatience) }
+        for range in releases.keys { releases[range]!.proposedAt = ClockTime(ns: -Owner.mostProposalPatience) }
+    }
+
     /// Proposals are lost when the leader changes; nobody says so. Covers merge by `max`, so proposing them again is harmless.
     private mutating func repeatLostProposals(now: ClockTime) {
-        let patience = max(Owner.proposalPatience, 4 * commitTime)
+        let patience = min(max(Owner.proposalPatience, 4 * commitTime), Owner.mostProposalPatience)
         for i in inFlight.indices where now - inFlight[i].proposedAt > patience {
             // The same bounds with fresh stamps, as far as the tenures still stand.
             var covers: [Cover] = []
@@ -105,12 +113,13 @@ extension Owner {
             // Under the same number: whichever copy is applied first counts, or a log slower than our patience would never
             // seem to answer.
             if !covers.isEmpty {
-                proposals.append(.covers(covers, RequestID(incarnation: tenant.incarnation, number: inFlight[i].number)))
+                proposals.append(
+                    .covers(covers, RequestID(incarnation: tenant.incarnation, number: inFlight[i].number)))
             }
         }
         inFlight.removeAll { $0.covers.isEmpty }
         if inFlight.isEmpty { stalledSince = nil }
-        for range in releases.keys.sorted() where now - releases[range]!.proposedAt > 500_000_000 {
+        for range in releases.keys.sorted() where now - releases[range]!.proposedAt >= Owner.mostProposalPatience {
             releases[range]!.proposedAt = now
             proposals += releases[range]!.chunks.map { .release($0) }
         }
@@ -118,7 +127,7 @@ extension Owner {
 
     private mutating func giveUpWaiters(now: ClockTime) {
         guard waitingCount > 0 else { return }
-        for range in RangeID.all where !tenures[range].waiting.isEmpty {
+        for range in RangeMask(served) where !tenures[range].waiting.isEmpty {
             let late = tenures[range].waiting.filter { now - $0.since > Owner.logPatience }
             guard !late.isEmpty else { continue }
             tenures[range].waiting.removeAll { now - $0.since > Owner.logPatience }
@@ -144,6 +153,7 @@ extension Owner {
     public mutating func release(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) -> Bool {
         guard tenures[range].phase == .serving else { return false }
         tenures[range].phase = .releasing
+        stopServing(range)
         let axis = tenures[range].axis(at: now)
         var tats: [BucketID: AxisTime] = [:]
         // A bucket without a record starts at its bound; one with a record stands where the record says.

@@ -31,7 +31,8 @@ extension Owner {
             guard tenures[item.range].phase == .serving else {
                 for group in item.waiting {
                     give(
-                        Verdict(firstTicket: group.firstTicket, count: group.count, outcome: .notOwner), to: report.session)
+                        Verdict(firstTicket: group.firstTicket, count: group.count, outcome: .notOwner),
+                        to: report.session)
                 }
                 continue
             }
@@ -75,7 +76,8 @@ extension Owner {
         for group in item.waiting {
             unmet =
                 decide(
-                    group, position, range, item.id, item.terms, session: session, reserve: reserve, state: state, now: now)
+                    group, position, range, item.id, item.terms, session: session, reserve: reserve, state: state,
+                    now: now)
                 || unmet
         }
         var allowance: Allowance?
@@ -143,7 +145,9 @@ extension Owner {
 
     /// Drops full buckets among the next `steps` slots; their records say nothing any more.
     @discardableResult
-    mutating func sweep(_ range: RangeID, steps: Int, state: borrowing ReplicatedState, axis: AxisTime) -> (BucketID, Int64)? {
+    mutating func sweep(_ range: RangeID, steps: Int, state: borrowing ReplicatedState, axis: AxisTime) -> (
+        BucketID, Int64
+    )? {
         let isFull = tenures[range].buckets.isFull
         return tenures[range].buckets.sweep(steps, rank: { _, bucket in bucket.tat }) { id, bucket in
             // As long as a bound lies ahead, an absent bucket would start at the bound: keep the record, which knows better.
@@ -173,7 +177,8 @@ extension Owner {
         guard group.time > 0 else {  // only looks
             give(
                 Verdict(
-                    firstTicket: group.firstTicket, count: group.count, outcome: .decided, admitted: group.count, axis: axis,
+                    firstTicket: group.firstTicket, count: group.count, outcome: .decided, admitted: group.count,
+                    axis: axis,
                     tat: tat, refusalTat: tat), to: session)
             return false
         }
@@ -197,14 +202,18 @@ extension Owner {
             let settled = short == 0 ? Int64(group.count) : admitted
             give(
                 Verdict(
-                    firstTicket: group.firstTicket, count: UInt32(settled), outcome: .decided, admitted: UInt32(admitted),
-                    axis: axis, tat: admitted > 0 ? end : tat, refusalTat: (admitted > 0 ? end : tat) + reserve), to: session)
+                    firstTicket: group.firstTicket, count: UInt32(settled), outcome: .decided,
+                    admitted: UInt32(admitted),
+                    axis: axis, tat: admitted > 0 ? end : tat, refusalTat: (admitted > 0 ? end : tat) + reserve),
+                to: session)
         }
         if short > 0 {
             var rest = group
             rest.firstTicket += UInt64(admitted)
             rest.count -= UInt32(admitted)
-            wait(rest, position, range, id, terms, session: session, upTo: end + short * group.time, now: now, since: since)
+            wait(
+                rest, position, range, id, terms, session: session, upTo: end + short * group.time, now: now,
+                since: since)
         } else {
             askAhead(position, range, id, terms, cover: cover, axis: axis)
         }
@@ -221,7 +230,7 @@ extension Owner {
             return
         }
         propose(end + lookAhead(terms), position, range, id)
-        tenures[range].needsCover = true
+        needCover(range)
         tenures[range].waiting.append(
             Tenure.Waiter(session: session, id: id, terms: terms, group: group, since: since ?? now))
         waitingCount += 1
@@ -252,13 +261,15 @@ extension Owner {
         guard bound.ns > tenures[range].buckets[position].proposed else { return }
         tenures[range].buckets[position].proposed = bound.ns
         tenures[range].pendingBounds.append(Bound(id: id, time: bound))
+        attention |= range.bit
         count { $0.boundsProposed += 1 }
     }
 
     /// An allowance for a holder that wants one: sized by demand and time, leaving the others something, and none where a
     /// bracket's width would matter.
     private mutating func lend(
-        _ item: ReportItem, _ position: Int, holders: Int, reserve: Int64, state: borrowing ReplicatedState, now: ClockTime
+        _ item: ReportItem, _ position: Int, holders: Int, reserve: Int64, state: borrowing ReplicatedState,
+        now: ClockTime
     ) -> Allowance? {
         let range = item.range
         let axis = tenures[range].axis(at: now)
@@ -272,9 +283,10 @@ extension Owner {
         let length = min(wanted, left / Int64(2 * holders), cover - start)
         let units = length / terms.emissionInterval
         guard units > 0, units * terms.emissionInterval >= tenures[range].buckets[position].request,
-            terms.tolerance - units * terms.emissionInterval >= Owner.leastBracketRoom else {
+            terms.tolerance - units * terms.emissionInterval >= Owner.leastBracketRoom
+        else {
             if cover - start < min(wanted, left / Int64(2 * holders)) {
-                tenures[range].needsCover = tenures[range].needsCover || state.horizon(of: range) < axis
+                if state.horizon(of: range) < axis { needCover(range) }
                 askAhead(position, range, item.id, terms, cover: cover, axis: axis)
             }
             return nil
@@ -302,7 +314,8 @@ extension Owner {
         for waiter in waiting {
             let position = record(waiter.id, range, waiter.terms, [], state: state, axis: axis)
             _ = decide(
-                waiter.group, position, range, waiter.id, waiter.terms, session: waiter.session, reserve: 0, state: state,
+                waiter.group, position, range, waiter.id, waiter.terms, session: waiter.session, reserve: 0,
+                state: state,
                 now: now, since: waiter.since)
         }
     }

@@ -90,6 +90,10 @@ public struct Owner: ~Copyable {
     static let mostBatches = 2
     /// After this long without being applied a proposal is made again.
     static let proposalPatience: Int64 = 150_000_000
+    /// However long commits take, a lost proposal is made again after this long.
+    static let mostProposalPatience: Int64 = 500_000_000
+    /// What a commit is taken to need at the most: that it took longer was an outage, which says nothing of the next one.
+    static let mostCommitTime: Int64 = 250_000_000
     /// A log that has applied nothing of ours for so long has been lost touch with.
     static let logPatience: Int64 = 1_000_000_000
 
@@ -105,11 +109,9 @@ public struct Owner: ~Copyable {
     public func isReleasing(_ range: RangeID) -> Bool { tenures[range].phase == .releasing }
 
     /// The ranges in service, one bit each.
-    public var served: UInt64 {
-        var mask: UInt64 = 0
-        for range in RangeID.all where tenures[range].phase == .serving { mask |= 1 << UInt64(range.rawValue) }
-        return mask
-    }
+    public private(set) var served: UInt64 = 0
+    /// Those of them that have something for the next batch of covers.
+    var attention: UInt64 = 0
 
     public func axis(of range: RangeID, at now: ClockTime) -> AxisTime? {
         tenures[range].phase == .serving ? tenures[range].axis(at: now) : nil
@@ -121,7 +123,9 @@ public struct Owner: ~Copyable {
     public var waitingGroups: Int { waitingCount }
 
     /// What the owner knows of a bucket: its `tat` and how many holders share it.
-    public func inspect(_ id: BucketID, in range: RangeID, at now: ClockTime) -> (tat: AxisTime, axis: AxisTime, holders: Int)? {
+    public func inspect(_ id: BucketID, in range: RangeID, at now: ClockTime) -> (
+        tat: AxisTime, axis: AxisTime, holders: Int
+    )? {
         guard tenures[range].phase == .serving, let at = tenures[range].buckets.find(id) else { return nil }
         let axis = tenures[range].axis(at: now)
         let bucket = tenures[range].buckets[at]
@@ -193,8 +197,9 @@ public struct Owner: ~Copyable {
         lastEpochs[range.index] = tenure.epoch
         tenure.offset =
             anchors.axis(of: range, stamp: state.stamp(of: range), at: now, drift: drift).ns - now.ns
-        tenure.needsCover = true
         tenures[range] = tenure
+        served |= range.bit
+        needCover(range)
     }
 
     /// Ends a tenure. What it handed out lives on with its holders; what waited must ask the next owner.
@@ -207,6 +212,18 @@ public struct Owner: ~Copyable {
         }
         waitingCount -= tenures[range].waiting.count
         tenures[range] = Tenure(capacity: 1)
+        stopServing(range)
+    }
+
+    mutating func stopServing(_ range: RangeID) {
+        served &= ~range.bit
+        attention &= ~range.bit
+    }
+
+    /// The next batch has to renew the range's cover.
+    mutating func needCover(_ range: RangeID) {
+        tenures[range].needsCover = true
+        attention |= range.bit
     }
 
     mutating func count(_ body: (inout Counters) -> Void) { body(&counters) }

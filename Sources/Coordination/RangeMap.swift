@@ -1,5 +1,23 @@
 import LimiterCore
 
+extension RangeID {
+    /// The range's place in a mask.
+    var bit: UInt64 { 1 << UInt64(rawValue) }
+}
+
+/// The ranges of a mask, in ascending order.
+struct RangeMask: Sequence, IteratorProtocol {
+    var mask: UInt64
+
+    init(_ mask: UInt64) { self.mask = mask }
+
+    mutating func next() -> RangeID? {
+        guard mask != 0 else { return nil }
+        defer { mask &= mask - 1 }
+        return RangeID(mask.trailingZeroBitCount)
+    }
+}
+
 /// One value for each of the 64 ranges, also where values cannot be copied.
 struct RangeMap<Element: ~Copyable>: ~Copyable {
     private let elements: UnsafeMutablePointer<Element>

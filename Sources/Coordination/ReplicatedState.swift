@@ -67,7 +67,9 @@ public struct ReplicatedState: ~Copyable {
         case .assign(let assignments):
             return assignments.filter { ranges[$0.range].assign($0, index: index) }.map { .assigned($0.range) }
         case .covers(let covers, let request):
-            return covers.filter { ranges[$0.range].cover($0) }.map { .covered($0.range) } + [.done(request, refusal: nil)]
+            return covers.filter { ranges[$0.range].cover($0) }.map { .covered($0.range) } + [
+                .done(request, refusal: nil)
+            ]
         case .release(let chunk):
             return ranges[chunk.range].release(chunk) ? [.released(chunk.range)] : []
         }
@@ -100,7 +102,8 @@ public struct ReplicatedState: ~Copyable {
             return [
                 .done(
                     request,
-                    refusal: "\(next.count) rules are more than the \(RuleDirectory.mostRules) possible: delete some first")
+                    refusal:
+                        "\(next.count) rules are more than the \(RuleDirectory.mostRules) possible: delete some first")
             ]
         }
         next.sort { $0.rule.name < $1.rule.name }
@@ -154,7 +157,8 @@ public struct ReplicatedState: ~Copyable {
         var reader = ByteReader(bytes)
         let version = try reader.read(UInt8.self)
         guard version == ReplicatedState.formatVersion else {
-            throw DecodingFailure("snapshots of format \(version) are not known to this version of Millrace: upgrade it")
+            throw DecodingFailure(
+                "snapshots of format \(version) are not known to this version of Millrace: upgrade it")
         }
         applied = try reader.read()
         let genesis: Genesis? = try reader.readBool() ? try Genesis(from: &reader) : nil

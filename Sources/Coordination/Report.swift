@@ -77,7 +77,8 @@ public struct ReportItem: Hashable, Sendable {
     public var waiting: [WaitingGroup]
 
     public init(
-        range: RangeID, id: BucketID, terms: BucketTerms, predecessors: [RuleDirectory.Predecessor] = [], used: Int64 = 0,
+        range: RangeID, id: BucketID, terms: BucketTerms, predecessors: [RuleDirectory.Predecessor] = [],
+        used: Int64 = 0,
         refused: UInt32 = 0, want: Int64 = 0, waiting: [WaitingGroup] = []
     ) {
         self.range = range
@@ -242,6 +243,7 @@ extension CoordinationMessage {
         switch self {
         case .report(let report):
             if report.number == 0 { return "a report's number counts from 1" }
+            if report.verdictsSeen > .max / 2 { return "verdict number \(report.verdictsSeen)" }
             if report.items.count > Report.mostItems { return "\(report.items.count) buckets in a report" }
             var groups = 0
             for item in report.items {
@@ -253,14 +255,27 @@ extension CoordinationMessage {
                 }
                 groups += item.waiting.count
                 for group in item.waiting {
-                    if group.count == 0 || group.count > UInt32(Holder.mostWaiting) { return "a group of \(group.count)" }
+                    if group.count == 0 || group.count > UInt32(Holder.mostWaiting) {
+                        return "a group of \(group.count)"
+                    }
                     if !(0...item.terms.tolerance).contains(group.time) { return "a request for \(group.time) ns" }
-                    if !(0...Rule.longestDelay).contains(group.longestWait) { return "a wait of \(group.longestWait) ns" }
+                    if !(0...Rule.longestDelay).contains(group.longestWait) {
+                        return "a wait of \(group.longestWait) ns"
+                    }
                     if group.firstTicket > .max / 2 { return "ticket \(group.firstTicket)" }
                 }
             }
             if groups > Report.mostGroups { return "\(groups) groups in a report" }
         case .answer(let answer):
+            if answer.readings.count > RangeID.count { return "\(answer.readings.count) readings in an answer" }
+            if answer.items.count > Report.mostItems { return "\(answer.items.count) buckets in an answer" }
+            for reading in answer.readings where !reading.axis.isReading { return "an axis that reads \(reading.axis)" }
+            for item in answer.items {
+                if !item.tat.isPoint { return "a bucket at \(item.tat)" }
+                if let span = item.allowance, !span.start.isPoint || !span.end.isPoint {
+                    return "an allowance from \(span.start) to \(span.end)"
+                }
+            }
             return answer.verdicts.mistake
         case .verdicts(_, let batch):
             return batch.mistake
@@ -274,11 +289,24 @@ extension CoordinationMessage {
 extension VerdictBatch {
     fileprivate var mistake: String? {
         if first == 0 || first > .max / 2 { return "verdict number \(first)" }
+        if verdicts.count > Owner.mostUnseen { return "\(verdicts.count) verdicts in a message" }
         for verdict in verdicts {
             if verdict.count > UInt32(Holder.mostWaiting) || verdict.admitted > verdict.count {
                 return "\(verdict.admitted) of \(verdict.count) admitted"
             }
+            guard verdict.outcome == .decided else { continue }
+            if !verdict.axis.isReading || !verdict.tat.isPoint || !verdict.refusalTat.isPoint {
+                return "a verdict at \(verdict.axis) with \(verdict.tat) and \(verdict.refusalTat)"
+            }
         }
         return nil
     }
+}
+
+extension AxisTime {
+    /// Whether an axis can read this: it starts at 0 and counts nanoseconds, for 73 years at the most.
+    fileprivate var isReading: Bool { ns >= 0 && ns < 1 << 61 }
+
+    /// Whether anything can lie here: far enough from the edges that what is computed with it stays within 64 bits.
+    fileprivate var isPoint: Bool { self >= .never && ns < 1 << 62 }
 }

@@ -66,7 +66,8 @@ struct Acquirer: Sendable {
             bucket.longestWait = min(waitMs, Acquirer.longestWait / 1_000_000) * 1_000_000
         }
         let answer = DecisionAnswer(
-            rule: directory.ruleName(of: bucket) ?? RuleDirectory.adHocName, limit: bucket.limit, hasLegacyHeaders: hasLegacyHeaders)
+            rule: directory.ruleName(of: bucket) ?? RuleDirectory.adHocName, limit: bucket.limit,
+            hasLegacyHeaders: hasLegacyHeaders)
         // The clock is read now, after the whole request was: this is the instant at which it is admitted.
         let now = path.clock()
         if request.cost > 0, let decision = path.decide(bucket, cost: request.cost, drift: directory.drift, now: now) {

@@ -127,8 +127,7 @@ public final class HTTPServer: Service {
     }
 
     /// The request's whole body; throws `NIOTooManyBytesError` if it is longer than `most`.
-    private static func read(_ request: Request, most: Int) async throws -> ByteBuffer
-    {
+    private static func read(_ request: Request, most: Int) async throws -> ByteBuffer {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > most {
             throw NIOTooManyBytesError(maxBytes: most)
         }

@@ -68,7 +68,8 @@ public struct Member: Hashable, Sendable, CustomStringConvertible {
         }
         guard members.count <= mostMembers else {
             throw StartFailure(
-                .configuration, "\(members.count) members: at most \(mostMembers) are possible, three or five are usual")
+                .configuration, "\(members.count) members: at most \(mostMembers) are possible, three or five are usual"
+            )
         }
         return members.sorted { $0.id < $1.id }
     }

@@ -24,7 +24,8 @@ extension Node: NodeControl {
             },
             ranges: view.ranges.map {
                 ClusterStatus.Range(id: $0.range.index, owner: $0.owner.map { Int($0.rawValue) }, epoch: $0.epoch)
-            }, commitIndex: view.raft.commitIndex, clusterTimeMs: view.newestStamp.ns / 1_000_000, incarnation: incarnation,
+            }, commitIndex: view.raft.commitIndex, clusterTimeMs: view.newestStamp.ns / 1_000_000,
+            incarnation: incarnation,
             version: Node.version, health: driver.readiness ?? "ok")
     }
 
@@ -72,7 +73,9 @@ extension Node: NodeControl {
         case .notProposed(let why): throw ControlError(.unavailable, why)
         case .unknown:
             throw ControlError(
-                .timeout, "the change was not committed in time and may still come into force: look at the rules before trying again")
+                .timeout,
+                "the change was not committed in time and may still come into force: look at the rules before trying again"
+            )
         }
     }
 
@@ -92,7 +95,8 @@ extension Node: NodeControl {
         var metrics = MetricsText()
         metrics.gauge("millrace_ready", "1 if this node is able to decide.", driver.readiness == nil ? 1 : 0)
         metrics.gauge("millrace_raft_term", "The current term.", view.raft.term)
-        metrics.gauge("millrace_raft_leader", "The leader's number; 0 if none is known.", view.raft.leader?.rawValue ?? 0)
+        metrics.gauge(
+            "millrace_raft_leader", "The leader's number; 0 if none is known.", view.raft.leader?.rawValue ?? 0)
         metrics.gauge("millrace_raft_commit_index", "The last entry known to be committed.", view.raft.commitIndex)
         metrics.gauge("millrace_raft_applied_index", "The last entry applied.", view.raft.appliedIndex)
         metrics.gauge("millrace_ranges_owned", "Key ranges that this node serves.", view.served.nonzeroBitCount)
@@ -100,7 +104,8 @@ extension Node: NodeControl {
         metrics.gauge("millrace_bounds", "Reservations in the replicated state.", view.bounds)
         metrics.gauge("millrace_rules", "Rules in force.", view.rules.count)
         metrics.gauge("millrace_requests_waiting", "Requests that wait for an owner's word.", view.waitingAtHolder)
-        metrics.gauge("millrace_requests_waiting_for_log", "Groups of requests that wait here for the log.", view.waitingAtOwner)
+        metrics.gauge(
+            "millrace_requests_waiting_for_log", "Groups of requests that wait here for the log.", view.waitingAtOwner)
         let owner = view.ownerCounters
         metrics.counter("millrace_owner_reports_total", "Usage reports answered.", owner.reports)
         metrics.counter("millrace_owner_reports_repeated_total", "Reports that came again.", owner.repeatedReports)
@@ -122,12 +127,16 @@ extension Node: NodeControl {
         let log = driver.logStatistics
         metrics.counter("millrace_log_syncs_total", "Syncs of the log.", log.syncs)
         metrics.counter("millrace_log_bytes_total", "Bytes written to the log.", log.bytes)
-        metrics.gauge("millrace_log_last_sync_seconds", "How long the last sync took.", Double(log.lastSyncNanoseconds) / 1e9)
+        metrics.gauge(
+            "millrace_log_last_sync_seconds", "How long the last sync took.", Double(log.lastSyncNanoseconds) / 1e9)
         for (peer, statistics) in transport.peers.sorted(by: { $0.key < $1.key }) {
             let label = "peer=\"\(peer)\""
-            metrics.gauge("millrace_peer_connected", "1 if there is a direct connection.", connected.contains(peer) ? 1 : 0, label)
+            metrics.gauge(
+                "millrace_peer_connected", "1 if there is a direct connection.", connected.contains(peer) ? 1 : 0, label
+            )
             metrics.counter("millrace_peer_messages_sent_total", "Messages sent.", statistics.messagesSent, label)
-            metrics.counter("millrace_peer_messages_received_total", "Messages received.", statistics.messagesReceived, label)
+            metrics.counter(
+                "millrace_peer_messages_received_total", "Messages received.", statistics.messagesReceived, label)
             metrics.counter("millrace_peer_bytes_sent_total", "Bytes sent.", statistics.bytesSent, label)
             metrics.counter("millrace_peer_bytes_received_total", "Bytes received.", statistics.bytesReceived, label)
         }

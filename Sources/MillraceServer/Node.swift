@@ -84,7 +84,8 @@ public final class Node: Sendable {
         do {
             if let address = options.resp {
                 resp = try await RESPServer.start(
-                    RESPServer.Options(host: address.host, port: address.port, password: options.respPassword), group: group,
+                    RESPServer.Options(host: address.host, port: address.port, password: options.respPassword),
+                    group: group,
                     path: path, handler: driver, logger: logger)
             }
         } catch {
@@ -99,7 +100,8 @@ public final class Node: Sendable {
         logger.info(
             "node started",
             metadata: [
-                "members": "\(options.members.map(\.description).joined(separator: ","))", "data": "\(options.dataFolder)",
+                "members": "\(options.members.map(\.description).joined(separator: ","))",
+                "data": "\(options.dataFolder)",
                 "incarnation": "\(String(incarnation, radix: 16))", "log_entries": "\(restored.entries.count)",
                 "term": "\(restored.hardState.term)",
             ])
@@ -123,7 +125,8 @@ public final class Node: Sendable {
 
     private static func readRules(_ file: String) throws(StartFailure) -> [Rule] {
         guard let data = FileManager.default.contents(atPath: file) else {
-            throw StartFailure(.configuration, "cannot read the rules file '\(file)': check the path given with --rules")
+            throw StartFailure(
+                .configuration, "cannot read the rules file '\(file)': check the path given with --rules")
         }
         do { return try RuleFile.parse(String(decoding: data, as: UTF8.self), file: file) } catch {
             throw StartFailure(.configuration, "\(error)")

@@ -161,6 +161,8 @@ final class NodeDriver: @unchecked Sendable {
     private func finish(_ now: ClockTime) {
         guard !isStopped else { return }
         let outputs = runtime.finish(now: now)
+        // Before anybody hears of them: a process that is killed in between has noted all that was answered.
+        for admission in outputs.admissions { decisionLog?.note(admission) }
         for write in outputs.writes { submit(write) }
         if let snapshot = outputs.snapshot { wal.saveSnapshot(snapshot) }
         if !outputs.messages.isEmpty {
@@ -168,7 +170,6 @@ final class NodeDriver: @unchecked Sendable {
             transport.flush()
         }
         if let directory = outputs.directory { path.setDirectory(directory) }
-        if !outputs.admissions.isEmpty { for admission in outputs.admissions { decisionLog?.note(admission) } }
         deliver(outputs.settled)
         for completion in outputs.completions {
             // A change whose caller is gone already has no promise.
@@ -226,7 +227,8 @@ final class NodeDriver: @unchecked Sendable {
         case .tookOver(let ranges):
             logger.info("took over ranges", metadata: ["count": "\(ranges.count)", "ranges": "\(ranges.summary)"])
         case .lost(let ranges):
-            logger.info("ranges are no longer ours", metadata: ["count": "\(ranges.count)", "ranges": "\(ranges.summary)"])
+            logger.info(
+                "ranges are no longer ours", metadata: ["count": "\(ranges.count)", "ranges": "\(ranges.summary)"])
         case .assigning(let assignments):
             let counts = Dictionary(grouping: assignments, by: \.node).map { "\($0.key):\($0.value.count)" }.sorted()
             logger.info("assigning ranges", metadata: ["nodes": "\(counts.joined(separator: " "))"])
@@ -235,7 +237,8 @@ final class NodeDriver: @unchecked Sendable {
         case .adoptedSnapshot(let index):
             logger.info("adopted the leader's snapshot", metadata: ["index": "\(index)"])
         case .unreadable(let what):
-            logger.critical("cannot read what the cluster has committed: upgrade this node", metadata: ["what": "\(what)"])
+            logger.critical(
+                "cannot read what the cluster has committed: upgrade this node", metadata: ["what": "\(what)"])
             onFatal(StartFailure(.configuration, "cannot read what the cluster has committed: \(what)"))
         }
     }
@@ -286,7 +289,8 @@ extension NodeDriver: PeerTransportDelegate {
             // The bytes are here: a clock read now is after them.
             try runtime.receive(PeerCodec.decode(message), from: peer, now: SystemClock.now())
         } catch {
-            logger.error("a peer sent what no correct node can send", metadata: ["peer": "\(peer)", "what": "\(error)"])
+            logger.error(
+                "a peer sent what no correct node can send", metadata: ["peer": "\(peer)", "what": "\(error)"])
         }
     }
 

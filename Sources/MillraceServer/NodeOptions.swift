@@ -47,7 +47,8 @@ public struct NodeOptions: Sendable {
         for member in members where !member.address.isLoopback && !isInsecure {
             throw StartFailure(
                 .configuration,
-                "the members talk over \(member.address) without TLS: say --insecure if the network between them is trusted")
+                "the members talk over \(member.address) without TLS: say --insecure if the network between them is trusted"
+            )
         }
     }
 }

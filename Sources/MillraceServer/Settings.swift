@@ -9,7 +9,8 @@ public struct Settings: Sendable {
 
     /// What can be set, and whether the value must be given.
     public static let names = [
-        "node", "cluster", "data", "http", "resp", "rules", "resp-password", "token", "insecure", "timescale", "log-level",
+        "node", "cluster", "data", "http", "resp", "rules", "resp-password", "token", "insecure", "timescale",
+        "log-level",
         "decision-log",
     ]
     private static let mostBytes = 1 << 20
@@ -29,7 +30,8 @@ public struct Settings: Sendable {
 
     private mutating func read(_ file: String) throws(StartFailure) {
         guard let data = FileManager.default.contents(atPath: file) else {
-            throw StartFailure(.configuration, "cannot read the configuration file '\(file)': check the path given with --config")
+            throw StartFailure(
+                .configuration, "cannot read the configuration file '\(file)': check the path given with --config")
         }
         guard data.count <= Settings.mostBytes, let text = String(data: data, encoding: .utf8) else {
             throw StartFailure(.configuration, "\(file): a configuration file is UTF-8 text of at most 1 MiB")
@@ -46,7 +48,8 @@ public struct Settings: Sendable {
             let name = key.string ?? ""
             let place = "\(file):\(key.mark?.line ?? 1)"
             guard Settings.names.contains(name) else {
-                throw StartFailure(.configuration, "\(place): '\(name)' is not a setting: \(Settings.suggestion(for: name))")
+                throw StartFailure(
+                    .configuration, "\(place): '\(name)' is not a setting: \(Settings.suggestion(for: name))")
             }
             guard values[name] == nil else {
                 throw StartFailure(.configuration, "\(place): '\(name)' is set twice: keep one")
@@ -92,9 +95,11 @@ public struct Settings: Sendable {
     }
 
     public func nodeOptions() throws(StartFailure) -> NodeOptions {
-        let node: UInt32 = try number("node", try required("node", "say which member of --cluster this is, such as --node 1"))
+        let node: UInt32 = try number(
+            "node", try required("node", "say which member of --cluster this is, such as --node 1"))
         let members = try Member.parse(
-            list: try required("cluster", "list all members, such as 1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103"))
+            list: try required(
+                "cluster", "list all members, such as 1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103"))
         var options = NodeOptions(
             node: node, members: members, dataFolder: try required("data", "name the folder for this node's log"))
         if let text = values["http"]?.value { options.http = try Address(text) }
@@ -106,7 +111,8 @@ public struct Settings: Sendable {
         options.decisionLog = values["decision-log"]?.value
         if let text = values["insecure"]?.value {
             guard let value = Bool(text) else {
-                throw StartFailure(.configuration, "\(values["insecure"]!.source): insecure is true or false, not '\(text)'")
+                throw StartFailure(
+                    .configuration, "\(values["insecure"]!.source): insecure is true or false, not '\(text)'")
             }
             options.isInsecure = value
         }

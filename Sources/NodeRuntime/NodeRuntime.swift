@@ -147,7 +147,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     /// Whether nothing is left to give away.
     public var hasDrained: Bool {
-        isDraining && RangeID.all.allSatisfy { !owner.isServing($0) && !owner.isReleasing($0) }
+        isDraining && owner.served == 0 && RangeID.all.allSatisfy { !owner.isReleasing($0) }
     }
 
     /// The clock may have stood still or jumped: voids tenures, spans and brackets.
@@ -341,7 +341,8 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     private var ownReport: NodeReport {
         NodeReport(
-            incarnation: configuration.incarnation, applied: state.applied, served: owner.served, isDraining: isDraining)
+            incarnation: configuration.incarnation, applied: state.applied, served: owner.served, isDraining: isDraining
+        )
     }
 
     private mutating func reportToLeader() {
@@ -358,6 +359,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         }
         if raft.leader != lastLeader || (raft.term != lastTerm && raft.leader != nil) {
             lastLeader = raft.leader
+            if raft.leader != nil { owner.leaderChanged() }
             outputs.events.append(.leaderChanged(raft.leader, term: raft.term))
         }
         lastTerm = raft.term
@@ -365,7 +367,9 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         if served != lastServed {
             let gained = served & ~lastServed
             let lost = lastServed & ~served
-            if gained != 0 { outputs.events.append(.tookOver(RangeID.all.filter { gained & (1 << UInt64($0.rawValue)) != 0 })) }
+            if gained != 0 {
+                outputs.events.append(.tookOver(RangeID.all.filter { gained & (1 << UInt64($0.rawValue)) != 0 }))
+            }
             if lost != 0 { outputs.events.append(.lost(RangeID.all.filter { lost & (1 << UInt64($0.rawValue)) != 0 })) }
             lastServed = served
         }

@@ -32,11 +32,14 @@ extension NodeRuntime {
     public var view: NodeView {
         NodeView(
             raft: raft.status, voters: raft.voters, cluster: state.genesis?.cluster, rules: state.rules,
-            ranges: RangeID.all.map { NodeView.Range(range: $0, owner: state.owner(of: $0)?.node, epoch: state.epoch(of: $0)) },
+            ranges: RangeID.all.map {
+                NodeView.Range(range: $0, owner: state.owner(of: $0)?.node, epoch: state.epoch(of: $0))
+            },
             served: owner.served, buckets: owner.bucketCount,
             bounds: RangeID.all.reduce(0) { $0 + state.boundCount(of: $1) }, waitingAtOwner: owner.waitingGroups,
             waitingAtHolder: holder.waitingCount,
-            newestStamp: RangeID.all.map { state.stamp(of: $0) }.max() ?? AxisTime(ns: 0), ownerCounters: owner.counters,
+            newestStamp: RangeID.all.map { state.stamp(of: $0) }.max() ?? AxisTime(ns: 0),
+            ownerCounters: owner.counters,
             holderCounters: holder.counters)
     }
 
@@ -61,10 +64,13 @@ extension NodeRuntime {
         }
         return holder.hotKeys(count, ruleIndex: index, now: now).map { hot in
             let known = owner.inspect(hot.bucket.id, in: hot.bucket.range, at: now)
-            let tokens = known.map { hot.bucket.limit.tokens(in: hot.bucket.limit.tolerance - max(0, $0.tat - $0.axis)) }
+            let tokens = known.map {
+                hot.bucket.limit.tokens(in: hot.bucket.limit.tolerance - max(0, $0.tat - $0.axis))
+            }
             return HotKey(
                 rule: directory.ruleName(of: hot.bucket) ?? "(an earlier version)",
-                key: String(decoding: hot.key, as: UTF8.self), tokens: tokens ?? hot.tokens, limit: hot.bucket.limit.burst,
+                key: String(decoding: hot.key, as: UTF8.self), tokens: tokens ?? hot.tokens,
+                limit: hot.bucket.limit.burst,
                 holders: known?.holders ?? 0, admittedPerSecond: hot.admittedPerSecond,
                 refusedPerSecond: hot.refusedPerSecond)
         }
@@ -80,5 +86,12 @@ extension NodeRuntime {
         public var holders: Int
         public var admittedPerSecond: Double
         public var refusedPerSecond: Double
+    }
+}
+
+extension NodeRuntime {
+    /// How far a bucket's `tat` lies ahead of the axis, in nanoseconds, if this node owns it and knows it; for tests.
+    package func inspect(_ bucket: Bucket, now: ClockTime) -> Int64? {
+        owner.inspect(bucket.id, in: bucket.range, at: now).map { $0.tat - $0.axis }
     }
 }

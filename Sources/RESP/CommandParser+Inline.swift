@@ -1,6 +1,6 @@
 extension CommandParser {
-    /// A line of text, its arguments apart by spaces. In double quotes `\n`, `\r`, `\t`, `\a`, `\b`, `\xHH`, `\"` and `\\` mean what
-    /// they mean in C; in single quotes only `\'` is special.
+    /// A line of text, its arguments apart by spaces. In double quotes `\n`, `\r`, `\t`, `\a`, `\b`, `\xHH`, `\"` and
+    /// `\\` mean what they mean in C; in single quotes only `\'` is special.
     mutating func nextInline(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         var end = position
         let mostBytes = min(bytes.count, limits.inline)
@@ -75,7 +75,9 @@ extension CommandParser {
         case UInt8(ascii: "b"): return 0x08
         case UInt8(ascii: "a"): return 0x07
         case UInt8(ascii: "x"):
-            guard at + 1 < line.count, let high = hexDigit(line[at]), let low = hexDigit(line[at + 1]) else { return escaped }
+            guard at + 1 < line.count, let high = hexDigit(line[at]), let low = hexDigit(line[at + 1]) else {
+                return escaped
+            }
             at += 2
             return high << 4 | low
         default: return escaped
@@ -91,5 +93,7 @@ extension CommandParser {
         }
     }
 
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (0x09...0x0d).contains(byte) || byte == 0 }
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || (0x09...0x0d).contains(byte) || byte == 0
+    }
 }

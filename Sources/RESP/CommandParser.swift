@@ -1,8 +1,10 @@
-/// Finds one command after the other in what a client sends: arrays of bulk strings, and lines of text ("inline commands").
+/// Finds one command after the other in what a client sends: arrays of bulk strings, and lines of text ("inline
+/// commands").
 ///
-/// It copies nothing and allocates nothing for arrays: the arguments are places in the caller's bytes. It may be fed in
-/// pieces: as long as the answer is ``Outcome/incomplete``, call again with the same bytes and more behind them; what was
-/// understood already is not read again. Hostile bytes cost an error, never a trap, and never memory beyond the limits.
+/// It copies nothing and allocates nothing for arrays: the arguments are places in the caller's bytes. It may be fed
+/// in pieces: as long as the answer is ``Outcome/incomplete``, call again with the same bytes and more behind them;
+/// what was understood already is not read again. Hostile bytes cost an error, never a trap, and never memory beyond
+/// the limits.
 public struct CommandParser: ~Copyable {
     /// What ``next(_:)`` found.
     public enum Outcome: Equatable, Sendable {
@@ -29,8 +31,8 @@ public struct CommandParser: ~Copyable {
     /// How many arguments the last command had, its name included.
     public internal(set) var argumentCount = 0
 
-    /// ``mostArguments`` places, allocated once. Not an `InlineArray`: that would make the parser so large that a call which
-    /// only reads it costs a copy of it.
+    /// ``mostArguments`` places, allocated once. Not an `InlineArray`: that would make the parser so large that a
+    /// call which only reads it costs a copy of it.
     @usableFromInline let places: UnsafeMutablePointer<Place>
     /// Arguments still to come of an array that has begun; -1 before that.
     private var missing = -1
@@ -51,8 +53,8 @@ public struct CommandParser: ~Copyable {
         inlineArguments?.deallocate()
     }
 
-    /// The last command's argument at `index`; `bytes` are those in which it was found. Valid until the next call of ``next(_:)``,
-    /// and as long as `bytes`.
+    /// The last command's argument at `index`; `bytes` are those in which it was found. Valid until the next call of
+    /// ``next(_:)``, and as long as `bytes`.
     @inlinable @inline(__always)
     public func argument(_ index: Int, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         precondition(index >= 0 && index < argumentCount, "argument \(index) of \(argumentCount)")
@@ -120,7 +122,8 @@ public struct CommandParser: ~Copyable {
     /// Notes the place of another argument; the limit on arguments has been checked.
     @inline(__always)
     mutating func appendArgument(offset: Int, length: Int) {
-        places[argumentCount] = Place(offset: UInt32(truncatingIfNeeded: offset), length: UInt32(truncatingIfNeeded: length))
+        places[argumentCount] = Place(
+            offset: UInt32(truncatingIfNeeded: offset), length: UInt32(truncatingIfNeeded: length))
         argumentCount &+= 1
     }
 

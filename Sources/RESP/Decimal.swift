@@ -1,6 +1,7 @@
 /// Whole numbers as text.
 public enum Decimal {
-    /// The number that `bytes` are: digits with at most one sign before them, as many as an `Int64` holds; nil for anything else.
+    /// The number that `bytes` are: digits with at most one sign before them, as many as an `Int64` holds; nil for
+    /// anything else.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> Int64? {
         guard bytes.count > 0 else { return nil }
         let first = bytes[0]

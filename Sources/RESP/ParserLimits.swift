@@ -1,4 +1,5 @@
-/// How much of a command a parser takes; whatever is beyond is a ``ProtocolError``, noticed before its bytes have arrived.
+/// How much of a command a parser takes; whatever is beyond is a ``ProtocolError``, noticed before its bytes have
+/// arrived.
 public struct ParserLimits: Equatable, Sendable {
     /// Arguments of a command, its name included: at most ``CommandParser/mostArguments``.
     public var arguments: Int

@@ -1,4 +1,5 @@
-/// How a client broke the protocol. What follows in its stream cannot be understood any more: answer and close, as Redis does.
+/// How a client broke the protocol. What follows in its stream cannot be understood any more: answer and close, as
+/// Redis does.
 public enum ProtocolError: Error, Equatable, Sendable, CustomStringConvertible {
     /// An array's length is no number, or above the limit.
     case invalidArrayLength

@@ -61,8 +61,8 @@ public struct ReplyBuffer: ~Copyable {
         }
     }
 
-    /// `-text`: a code in capitals and a sentence. Line breaks and other control characters become spaces, since they would end the
-    /// error early and let a client's input forge replies.
+    /// `-text`: a code in capitals and a sentence. Line breaks and other control characters become spaces, since they
+    /// would end the error early and let a client's input forge replies.
     public mutating func error(_ text: String) {
         var text = text
         text.withUTF8 { text in

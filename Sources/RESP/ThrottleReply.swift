@@ -25,8 +25,8 @@ public struct ThrottleReply: Equatable, Sendable, BitwiseCopyable {
             resetAfter: ThrottleReply.seconds(max(0, resetAfterNs)))
     }
 
-    /// Whole seconds, one more if there are whole milliseconds beyond them; what is less than a millisecond is dropped. So it is
-    /// in redis-cell, and clients compare.
+    /// Whole seconds, one more if there are whole milliseconds beyond them; what is less than a millisecond is
+    /// dropped. So it is in redis-cell, and clients compare.
     public static func seconds(_ ns: Int64) -> Int64 {
         let seconds = ns / 1_000_000_000
         return ns - seconds * 1_000_000_000 >= 1_000_000 ? seconds + 1 : seconds

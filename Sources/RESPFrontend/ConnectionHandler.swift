@@ -5,7 +5,8 @@ import RESP
 
 /// Connects a ``Session`` to its socket: decodes all that a read brought in one go, and flushes once.
 ///
-/// It reads no more while the session is blocked or the client does not read its replies. All of it runs on the channel's event loop.
+/// It reads no more while the session is blocked or the client does not read its replies. All of it runs on the
+/// channel's event loop.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -17,7 +18,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private let totals: SharedCounts
     private let idleTimeout: TimeAmount?
     private let logger: Logger
+    /// Nil once nothing can be sent any more.
     private var context: ChannelHandlerContext?
+    /// Completes when the connection is closed; nil before it is in its pipeline.
+    private(set) var closeFuture: EventLoopFuture<Void>?
 
     /// What could not be taken yet: half a command, or whole ones behind a block.
     private var input = ByteBuffer()
@@ -55,7 +59,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        closeFuture = context.channel.closeFuture
         mailbox.join(self, number: number)
+        // Only when it is closed for good, so that whoever stops the server waits for it until then.
+        context.channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+            mailbox.leave(number: number)
+            totals.take(&session.counts)
+        }
         scheduleIdleCheck(context)
     }
 
@@ -67,17 +77,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func leave() {
-        guard context != nil else { return }
         context = nil
-        mailbox.leave(number: number)
         for task in due.values { task.cancel() }
         due = [:]
         idleCheck?.cancel()
-        totals.take(&session.counts)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A client that goes away without a word is nothing to report; whatever it is, the connection is of no use any more.
+        // A client that goes away without a word is nothing to report; whatever it is, the connection is of no use
+        // any more.
         logger.debug("connection closed", metadata: ["error": "\(error)"])
         context.close(promise: nil)
     }
@@ -153,7 +161,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Sends what is ready, takes the commands for which there is room again, and submits what cannot be decided here.
+    /// Sends what is ready, takes the commands for which there is room again, and submits what cannot be decided
+    /// here.
     func proceed() {
         isTouched = false
         guard !isProceeding, let context else { return }
@@ -216,9 +225,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
         session.end()
         proceed()
     }
-
-    /// Completes when the connection is closed; nil if it is already.
-    var closeFuture: EventLoopFuture<Void>? { context?.channel.closeFuture }
 
     /// Closes now.
     func abandon() { context?.close(promise: nil) }

@@ -50,7 +50,8 @@ final class Gate: Sendable {
         options.port = port.load(ordering: .relaxed)
         let peer = channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? ""
         let session = Session(
-            number: mailbox.newNumber(), clientID: lastClient.add(1, ordering: .relaxed).newValue, peer: peer, options: options,
+            number: mailbox.newNumber(), clientID: lastClient.add(1, ordering: .relaxed).newValue, peer: peer,
+            options: options,
             path: path, totals: totals)
         try channel.pipeline.syncOperations.addHandler(
             ConnectionHandler(

@@ -1,6 +1,7 @@
 import LimiterCore
 
-/// The limits that a connection used last: their arithmetic takes two divisions of 128 bits each, and callers repeat themselves.
+/// The limits that a connection used last: their arithmetic takes two divisions of 128 bits each, and callers repeat
+/// themselves.
 struct LimitCache {
     private struct Entry {
         var maxBurst: Int64

@@ -4,11 +4,11 @@ import Synchronization
 
 /// The traffic between the connections of one event loop and the runtime that decides what their tables cannot.
 ///
-/// Requests of all connections that became readable in one turn of the loop leave as one batch; decisions arrive on any thread
-/// and wake the loop once, however many there are.
+/// Requests of all connections that became readable in one turn of the loop leave as one batch; decisions arrive on
+/// any thread and wake the loop once, however many there are.
 ///
-/// `@unchecked Sendable`: ``inbox`` has a lock; everything that can change beside it is used on the event loop only, which
-/// ``join(_:)`` and all the others check.
+/// `@unchecked Sendable`: ``inbox`` has a lock; everything that can change beside it is used on the event loop only,
+/// which ``join(_:)`` and all the others check.
 final class LoopMailbox: DecisionSink, @unchecked Sendable {
     let eventLoop: any EventLoop
     private let handler: any PendingRequestHandler
@@ -25,8 +25,8 @@ final class LoopMailbox: DecisionSink, @unchecked Sendable {
 
     // MARK: Connections
 
-    /// A number for a new connection: the upper half of its requests' tokens. None that is in use, but one of a closed connection may
-    /// come again after 2^32 others.
+    /// A number for a new connection: the upper half of its requests' tokens. None that is in use, but one of a
+    /// closed connection may come again after 2^32 others.
     func newNumber() -> UInt32 {
         eventLoop.preconditionInEventLoop()
         repeat { lastNumber &+= 1 } while connections[lastNumber] != nil

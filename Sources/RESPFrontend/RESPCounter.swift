@@ -55,7 +55,8 @@ public struct RESPStatistics: Sendable, Equatable {
     public subscript(_ counter: RESPCounter) -> Int { values[counter.rawValue] }
 }
 
-/// What one connection counted since it last told the server; plain integers, so that a command costs no atomic operation.
+/// What one connection counted since it last told the server; plain integers, so that a command costs no atomic
+/// operation.
 package struct LocalCounts {
     fileprivate var values = InlineArray<20, Int>(repeating: 0)
 

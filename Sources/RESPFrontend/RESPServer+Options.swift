@@ -11,12 +11,14 @@ extension RESPServer {
         public var password: String?
         /// Connections at a time; one more is told so and closed.
         public var mostConnections: Int
-        /// Replies that may wait on one connection, the decided ones behind an undecided one included; with so many, nothing more
-        /// is read from it.
+        /// Replies that may wait on one connection, the decided ones behind an undecided one included; with so many,
+        /// nothing more is read from it.
         public var mostWaiting: Int
-        /// Bytes of replies that may wait on one connection; beyond it nothing more is read from it. One more reply always fits.
+        /// Bytes of replies that may wait on one connection; beyond it nothing more is read from it. One more reply
+        /// always fits.
         public var mostOutput: Int
-        /// After this long without a byte from a client (at most twice as long) its connection is closed; nil for never.
+        /// After this long without a byte from a client (at most twice as long) its connection is closed; nil for
+        /// never.
         public var idleTimeout: TimeAmount?
         /// What `HELLO` and `INFO` say.
         public var version: String
@@ -25,7 +27,8 @@ extension RESPServer {
 
         public init(
             host: String = "127.0.0.1", port: Int = 6380, password: String? = nil, mostConnections: Int = 10_000,
-            mostWaiting: Int = 1024, mostOutput: Int = 256 << 10, idleTimeout: TimeAmount? = nil, version: String = "0.1.0",
+            mostWaiting: Int = 1024, mostOutput: Int = 256 << 10, idleTimeout: TimeAmount? = nil,
+            version: String = "0.1.0",
             prepareConnection: (@Sendable (any Channel) throws -> Void)? = nil
         ) {
             self.host = host

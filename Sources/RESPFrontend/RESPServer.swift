@@ -4,11 +4,11 @@ public import NIOCore
 import NIOPosix
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The RESP front door: what Redis clients connect to.
@@ -36,7 +36,8 @@ public final class RESPServer: Sendable {
 
     /// Opens a front door whose connections run on the loops of `group`.
     public static func start(
-        _ options: Options, group: any EventLoopGroup, path: DecisionPath, handler: any PendingRequestHandler, logger: Logger
+        _ options: Options, group: any EventLoopGroup, path: DecisionPath, handler: any PendingRequestHandler,
+        logger: Logger
     ) async throws(RESPServerError) -> RESPServer {
         let totals = SharedCounts()
         let mailboxes = group.makeIterator().map { LoopMailbox(eventLoop: $0, handler: handler) }
@@ -68,13 +69,13 @@ public final class RESPServer: Sendable {
     /// The counters as they are now.
     public var statistics: RESPStatistics { totals.snapshot }
 
-    /// Accepts nobody and reads nothing more, answers what has been asked, and closes each connection when it is answered; whatever
-    /// is left after `bound` is closed as it is. Returns when all are closed.
+    /// Accepts nobody and reads nothing more, answers what has been asked, and closes each connection when it is
+    /// answered; whatever is left after `bound` is closed as it is. Returns when all are closed.
     public func stop(within bound: TimeAmount = .seconds(5)) async {
         gate.close()
         try? await listener.close()  // It may have been closed already, which is as good.
-        for mailbox in mailboxes {
-            let closed = mailbox.eventLoop.flatSubmit {
+        let loops = mailboxes.map { mailbox in
+            mailbox.eventLoop.flatSubmit {
                 let connections = mailbox.all()
                 let futures = connections.compactMap { $0.closeFuture }
                 for connection in connections { connection.finish() }
@@ -83,8 +84,8 @@ public final class RESPServer: Sendable {
                 }
                 return EventLoopFuture.andAllComplete(futures, on: mailbox.eventLoop).map { forced.cancel() }
             }
-            try? await closed.get()
         }
+        for loop in loops { try? await loop.get() }  // They cannot fail: whatever a close says, the connection is gone.
     }
 }
 
@@ -93,7 +94,10 @@ extension RESPServerError {
         let (code, remedy): (Code, String) =
             switch (error as? IOError)?.errnoCode {
             case EADDRINUSE:
-                (.addressInUse, "another process listens there: stop it, or choose another address with --resp HOST:PORT")
+                (
+                    .addressInUse,
+                    "another process listens there: stop it, or choose another address with --resp HOST:PORT"
+                )
             case EADDRNOTAVAIL:
                 (.addressNotAvailable, "this machine has no such address: choose one of its own with --resp HOST:PORT")
             case EACCES:

@@ -2,8 +2,8 @@ package import RESP
 
 /// The replies of one connection that cannot be sent yet, in the order of its commands.
 ///
-/// As long as nothing waits it is empty and costs nothing: replies go straight out. Behind the first request that waits, every
-/// reply takes a place here. Bounded by its capacity; whoever finds it full stops reading.
+/// As long as nothing waits it is empty and costs nothing: replies go straight out. Behind the first request that
+/// waits, every reply takes a place here. Bounded by its capacity; whoever finds it full stops reading.
 package struct ReplyQueue {
     package enum Slot {
         /// The runtime has been asked. If the request can never pass, it was asked for the bucket's state only.

@@ -70,8 +70,8 @@ extension Session {
         case 2:
             guard options.password != nil else {
                 return fail(
-                    "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
-                        + "configuration is correct?")
+                    "ERR AUTH <password> called without any password configured for the default user. Are you sure "
+                        + "your configuration is correct?")
             }
             if logIn(user: nil, password: 1, bytes) { output.simple("OK") }
         case 3: if logIn(user: 1, password: 2, bytes) { output.simple("OK") }
@@ -108,7 +108,9 @@ extension Session {
             guard let number = Decimal.parse(parser.argument(1, in: bytes)) else {
                 return fail("ERR Protocol version is not an integer or out of range")
             }
-            guard let wanted = ProtocolVersion(rawValue: number) else { return fail("NOPROTO unsupported protocol version") }
+            guard let wanted = ProtocolVersion(rawValue: number) else {
+                return fail("NOPROTO unsupported protocol version")
+            }
             version = wanted
         }
         var at = 2
@@ -131,8 +133,9 @@ extension Session {
         }
         guard isAuthenticated else {
             return fail(
-                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> "
-                    + "option can be used to authenticate the client and select the RESP protocol version at the same time",
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
+                    + "<user> <pass> option can be used to authenticate the client and select the RESP protocol "
+                    + "version at the same time",
                 .notAuthenticated)
         }
         if let name { identity.name = name }
@@ -178,7 +181,9 @@ extension Session {
             default: nil
             }
         guard let wanted else {
-            return fail("ERR unknown subcommand '\(Session.text(parser.argument(1, in: bytes)))'. Try CLIENT HELP.", .unknownCommands)
+            return fail(
+                "ERR unknown subcommand '\(Session.text(parser.argument(1, in: bytes)))'. Try CLIENT HELP.",
+                .unknownCommands)
         }
         guard parser.argumentCount == wanted else {
             return fail("ERR wrong number of arguments for 'client|\(subcommand)' command")

@@ -12,7 +12,8 @@ extension Session {
         let isAll = wanted.isEmpty || !wanted.isDisjoint(with: ["all", "default", "everything"])
         let statistics = totals.snapshot
         var sections: [(name: String, lines: [String])] = []
-        sections.append(("Server", ["server_name:millrace", "millrace_version:\(options.version)", "tcp_port:\(options.port)"]))
+        sections.append(
+            ("Server", ["server_name:millrace", "millrace_version:\(options.version)", "tcp_port:\(options.port)"]))
         sections.append(
             (
                 "Clients",
@@ -61,7 +62,9 @@ extension Session {
                 }
             }
         default:
-            fail("ERR unknown subcommand '\(Session.text(parser.argument(1, in: bytes)))'. Try COMMAND HELP.", .unknownCommands)
+            fail(
+                "ERR unknown subcommand '\(Session.text(parser.argument(1, in: bytes)))'. Try COMMAND HELP.",
+                .unknownCommands)
         }
     }
 

@@ -3,8 +3,8 @@ package import RESP
 
 /// One client's conversation as a value: bytes in; replies, and requests that the runtime must decide, out.
 ///
-/// It does no I/O of its own; ``ConnectionHandler`` feeds it and sends what it says. A burst of commands is decided in one go, with one
-/// reading of the clock, taken after the bytes had been read.
+/// It does no I/O of its own; ``ConnectionHandler`` feeds it and sends what it says. A burst of commands is decided
+/// in one go, with one reading of the clock, taken after the bytes had been read.
 package struct Session: ~Copyable {
     /// What the client said of itself.
     struct Identity {
@@ -26,22 +26,25 @@ package struct Session: ~Copyable {
     /// What can be sent now.
     package var output = ReplyBuffer()
     /// What cannot be sent yet.
-    private var replies: ReplyQueue
+    var replies: ReplyQueue
     /// What the runtime must be asked; whoever sends the session's output takes it from here, too.
     package var requests: [PendingRequest] = []
     package var counts = LocalCounts()
     var identity = Identity()
     var isAuthenticated: Bool
-    /// Set once nothing more is to be read from this client; when all replies are out, the connection is to be closed.
+    /// Set once nothing more is to be read from this client; when all replies are out, the connection is to be
+    /// closed.
     package private(set) var isEnding = false
 
-    private var limits = LimitCache()
+    var limits = LimitCache()
     private(set) var directory: RuleDirectory?
     private var generation = -1
-    private var burstClock: ClockTime?
+    /// Read when the first request of a burst needs it.
+    var burstClock: ClockTime?
 
     package init(
-        number: UInt32, clientID: Int, peer: String, options: RESPServer.Options, path: DecisionPath, totals: SharedCounts
+        number: UInt32, clientID: Int, peer: String, options: RESPServer.Options, path: DecisionPath,
+        totals: SharedCounts
     ) {
         self.number = number
         self.clientID = clientID
@@ -62,8 +65,8 @@ package struct Session: ~Copyable {
     /// Whether there is nothing left to wait for.
     package var isSettled: Bool { replies.isEmpty && requests.isEmpty }
 
-    /// Takes commands from the front of `bytes` until there is none left, or until it is blocked. Returns how many bytes were taken;
-    /// the rest is to be offered again, with more behind it.
+    /// Takes commands from the front of `bytes` until there is none left, or until it is blocked. Returns how many
+    /// bytes were taken; the rest is to be offered again, with more behind it.
     package mutating func consume(_ bytes: UnsafeRawBufferPointer) -> Int {
         burstClock = nil
         // The generation first: a newer directory under an older number is only loaded once more.
@@ -89,8 +92,8 @@ package struct Session: ~Copyable {
         return isEnding ? bytes.count : taken
     }
 
-    /// Takes in what the runtime decided. Returns the nanoseconds after which ``due(_:)`` is to be called for an admission whose turn
-    /// has not come; 0 for "it is complete".
+    /// Takes in what the runtime decided. Returns the nanoseconds after which ``due(_:)`` is to be called for an
+    /// admission whose turn has not come; 0 for "it is complete".
     package mutating func decided(_ number: UInt32, _ decision: Decision) -> Int64 {
         count(decision)
         let dueIn = decision.isAllowed ? max(0, decision.dueIn) : 0
@@ -119,7 +122,9 @@ package struct Session: ~Copyable {
     /// An admission's turn has come.
     package mutating func due(_ number: UInt32) {
         replies.update(number) { slot in
-            guard case .notDue(let reply) = slot else { preconditionFailure("the reply \(number) was not waiting for its turn") }
+            guard case .notDue(let reply) = slot else {
+                preconditionFailure("the reply \(number) was not waiting for its turn")
+            }
             return .throttle(reply)
         }
     }
@@ -165,7 +170,7 @@ package struct Session: ~Copyable {
         if !replies.isEmpty { replies.append(.bytes(output.cut(from: mark))) }
     }
 
-    private mutating func refuse(_ counter: RESPCounter, _ text: String) {
+    mutating func refuse(_ counter: RESPCounter, _ text: String) {
         counts.add(counter)
         reply { $0.error(text) }
     }
@@ -186,114 +191,4 @@ package struct Session: ~Copyable {
 
     /// What a client sent, as text for people: not more than they want to read.
     static func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes.prefix(128), as: UTF8.self) }
-
-    // MARK: Requests
-
-    /// `CL.THROTTLE key max_burst count period [quantity]`
-    private mutating func throttle(_ bytes: UnsafeRawBufferPointer) {
-        guard parser.argumentCount <= 6 else { return refuse(.badArguments, wrongNumberText(.throttle)) }
-        let key = parser.argument(1, in: bytes)
-        guard let maxBurst = integer(2, bytes), let tokens = integer(3, bytes), let seconds = integer(4, bytes) else { return }
-        var quantity: Int64 = 1
-        if parser.argumentCount == 6 {
-            guard let given = integer(5, bytes) else { return }
-            quantity = given
-        }
-        guard isAcceptable(key: key, cost: quantity, called: "quantity") else { return }
-        let limit: Limit
-        do throws(LimitError) {
-            limit = try limits.limit(maxBurst: maxBurst, tokens: tokens, seconds: seconds)
-        } catch {
-            return refuse(.badArguments, "ERR \(error)")
-        }
-        guard let directory else { return refuse(.starting, Decision.Cause.starting.errorText) }
-        let bucket = directory.bucket(limit: limit, key: key.bytes)
-        ask(bucket, key: key, cost: quantity, drift: directory.drift)
-    }
-
-    /// `MR.ACQUIRE rule key [cost]`
-    private mutating func acquire(_ bytes: UnsafeRawBufferPointer) {
-        guard parser.argumentCount <= 4 else { return refuse(.badArguments, wrongNumberText(.acquire)) }
-        let name = parser.argument(1, in: bytes)
-        let key = parser.argument(2, in: bytes)
-        var cost: Int64 = 1
-        if parser.argumentCount == 4 {
-            guard let given = integer(3, bytes) else { return }
-            cost = given
-        }
-        guard isAcceptable(key: key, cost: cost, called: "cost") else { return }
-        guard let directory else { return refuse(.starting, Decision.Cause.starting.errorText) }
-        guard let bucket = directory.bucket(rule: name.bytes, key: key.bytes) else {
-            return refuse(
-                .unknownRules, "ERR no such rule '\(Session.text(name))'; 'millrace rules list' shows those there are")
-        }
-        guard bucket.limit.time(of: cost) != nil else {
-            return refuse(
-                .aboveBurst,
-                "ERR a cost of \(cost) is above the burst of \(bucket.limit.burst) of rule '\(Session.text(name))' and can never pass; ask for "
-                    + "less at a time, or raise the burst")
-        }
-        ask(bucket, key: key, cost: cost, drift: directory.drift)
-    }
-
-    private mutating func integer(_ index: Int, _ bytes: UnsafeRawBufferPointer) -> Int64? {
-        let argument = parser.argument(index, in: bytes)
-        if let value = Decimal.parse(argument) { return value }
-        refuse(.badArguments, "ERR Couldn't parse as integer: \(Session.text(argument))")
-        return nil
-    }
-
-    private mutating func isAcceptable(key: UnsafeRawBufferPointer, cost: Int64, called name: String) -> Bool {
-        guard key.count <= Rule.longestKey else {
-            refuse(
-                .longKeys, "ERR the key has \(key.count) bytes, at most \(Rule.longestKey) are possible; send a hash of it instead")
-            return false
-        }
-        guard cost >= 0 else {
-            refuse(
-                .badArguments,
-                "ERR \(name) must be 0 or more: tokens cannot be given back, since a token once taken never goes back; take fewer at a "
-                    + "time, or let the bucket refill")
-            return false
-        }
-        return true
-    }
-
-    private mutating func ask(_ bucket: Bucket, key: UnsafeRawBufferPointer, cost: Int64, drift: DriftBound) {
-        let neverPasses = bucket.limit.time(of: cost) == nil
-        if cost > 0, !neverPasses {
-            let now = burstClock ?? path.clock()
-            burstClock = now
-            if let decision = path.decide(bucket, cost: cost, drift: drift, now: now) {
-                counts.add(.decidedHere)
-                count(decision)
-                let reply = ThrottleReply(decision)
-                if replies.isEmpty { output.throttle(reply) } else { replies.append(.throttle(reply)) }
-                return
-            }
-        }
-        counts.add(.submitted)
-        let place = replies.append(.waiting(neverPasses: neverPasses))
-        requests.append(
-            PendingRequest(
-                bucket: bucket, key: Array(key), cost: neverPasses ? 0 : cost, longestWait: bucket.longestWait,
-                token: UInt64(number) << 32 | UInt64(place)))
-    }
-
-    private mutating func count(_ decision: Decision) {
-        switch decision.outcome {
-        case .allowed: counts.add(.allowed)
-        case .limited: counts.add(.limited)
-        case .unavailable: counts.add(decision.cause.counter)
-        }
-    }
-}
-
-extension ThrottleReply {
-    @inline(__always)
-    init(_ decision: Decision) {
-        self.init(
-            isLimited: !decision.isAllowed, limit: decision.limit, remaining: decision.remaining,
-            retryAfterNs: decision.retryAfter, resetAfterNs: decision.resetAfter)
-    }
 }

@@ -72,10 +72,10 @@ package enum LogRecord: Equatable, Sendable {
         let bodyCount = writer.count - bodyStart
         for _ in bodyCount..<RecordHeader.padded(bodyCount) { writer.write(UInt8(0)) }
         writer.patch(UInt32(bodyCount), at: start + 4)
-        let bodyChecksum = CRC32C.checksum(writer.bytes[bodyStart...])
+        let bodyChecksum = writer.checksum(bodyStart..<writer.count)
         writer.patch(bodyChecksum, at: start + RecordHeader.bodyChecksumOffset)
-        let covered = writer.bytes[start..<start + RecordHeader.checksumOffset]
-        let checksum = CRC32C.checksum(covered, continuing: place.seed(offset: offset))
+        let checksum = writer.checksum(
+            start..<start + RecordHeader.checksumOffset, continuing: place.seed(offset: offset))
         writer.patch(checksum, at: start + RecordHeader.checksumOffset)
         return checksum
     }

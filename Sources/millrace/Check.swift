@@ -32,7 +32,9 @@ struct Check: AsyncParsableCommand {
                 let rules = try readRules(file)
                 print("\(file): \(rules.count) good rule\(rules.count == 1 ? "" : "s")")
                 for rule in rules {
-                    print("  \(rule.name): \(rule.limit.tokens) tokens per \(Double(rule.limit.period) / 1e9) s, burst \(rule.limit.burst)")
+                    print(
+                        "  \(rule.name): \(rule.limit.tokens) tokens per \(Double(rule.limit.period) / 1e9) s, burst \(rule.limit.burst)"
+                    )
                     if rule.limit.unit > 1 {
                         print(
                             "    at this rate tokens are counted in units of \(rule.limit.unit): costs are rounded up to a multiple of it"

@@ -37,12 +37,15 @@ struct HTTPClient {
         } catch {
             throw StartFailure(
                 .failed,
-                "no node answers HTTP at \(address) (\(error.localizedDescription)): is it running, and is --http right?")
+                "no node answers HTTP at \(address) (\(error.localizedDescription)): is it running, and is --http right?"
+            )
         }
     }
 
     /// The body of a successful answer; a problem document becomes an error that says what to do.
-    func get(_ method: String, _ path: String, body: Data? = nil, type: String = "application/json") async throws -> Data {
+    func get(_ method: String, _ path: String, body: Data? = nil, type: String = "application/json") async throws
+        -> Data
+    {
         let (status, data) = try await send(method, path, body: body, type: type)
         guard (200..<300).contains(status) else { throw Problem(status: status, data).failure }
         return data

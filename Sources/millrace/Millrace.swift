@@ -16,5 +16,5 @@ struct Millrace: AsyncParsableCommand {
             78 wrong configuration; 79 the log is corrupt and the node refuses to start.
             """,
         version: "0.1.0",
-        subcommands: [Dev.self, Serve.self, StatusCommand.self, RulesCommand.self, Check.self])
+        subcommands: [Dev.self, Serve.self, StatusCommand.self, RulesCommand.self, Check.self, Bench.self])
 }

@@ -52,7 +52,8 @@ struct RulesCommand: AsyncParsableCommand {
                 for rule in rules {
                     let rate = rule["rate"] as? [String: Any]
                     let name = (rule["name"] as? String ?? "").padding(toLength: 24, withPad: " ", startingAt: 0)
-                    print("\(name)  \(rate?["tokens"] ?? "?") per \(rate?["per"] ?? "?"), burst \(rule["burst"] ?? "?")")
+                    print(
+                        "\(name)  \(rate?["tokens"] ?? "?") per \(rate?["per"] ?? "?"), burst \(rule["burst"] ?? "?")")
                 }
             }
         }
@@ -88,7 +89,9 @@ struct RulesCommand: AsyncParsableCommand {
                 let rules = try readRules(file)
                 let body = Data(RuleFile.json(rules).utf8)
                 _ = try await HTTPClient(target.http).get("PUT", "/v1/rules", body: body)
-                print("\(rules.count) rule\(rules.count == 1 ? "" : "s") in force: \(rules.map(\.name).joined(separator: ", "))")
+                print(
+                    "\(rules.count) rule\(rules.count == 1 ? "" : "s") in force: \(rules.map(\.name).joined(separator: ", "))"
+                )
             }
         }
     }

@@ -35,7 +35,8 @@ struct StatusCommand: AsyncParsableCommand {
     static func text(_ status: ClusterStatus) -> String {
         var lines = [
             "node \(status.node): \(status.health)",
-            "leader \(status.leader.map(String.init) ?? "none"), term \(status.term), commit index \(status.commitIndex)", "",
+            "leader \(status.leader.map(String.init) ?? "none"), term \(status.term), commit index \(status.commitIndex)",
+            "",
             "  NODE  ADDRESS                 ROLE        REACHABLE  RANGES",
         ]
         for member in status.members {

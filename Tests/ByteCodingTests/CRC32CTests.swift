@@ -49,6 +49,13 @@ import Testing
         #expect(CRC32C.checksum(text.utf8.lazy.map { $0 }) == 0xE306_9283)
     }
 
+    @Test func aWriterChecksWhatItHolds() {
+        var writer = ByteWriter()
+        writer.write(raw: "0123456789".utf8)
+        #expect(writer.checksum(1..<10) == 0xE306_9283)
+        #expect(writer.checksum(5..<10, continuing: writer.checksum(1..<5)) == 0xE306_9283)
+    }
+
     /// The definition, without a table.
     static func bitByBit(_ bytes: some Sequence<UInt8>) -> UInt32 {
         var crc = UInt32.max

@@ -13,7 +13,7 @@ struct CommandCodingTests {
 
     @Test("Every command survives the journey")
     func roundTrip() throws {
-        for seed in 0..<2_000 {
+        for seed in 0..<1_000 {
             var generator = SplitMix64(seed: UInt64(seed))
             let command = generator.command()
             #expect(try Command(decoding: command.encoded()) == command, "seed \(seed)")
@@ -22,7 +22,7 @@ struct CommandCodingTests {
 
     @Test("An entry that breaks off anywhere, or goes on, is refused")
     func truncation() {
-        for seed in 0..<60 {
+        for seed in 0..<30 {
             var generator = SplitMix64(seed: UInt64(seed))
             let bytes = generator.command().encoded()
             for count in 0..<bytes.count {
@@ -37,7 +37,7 @@ struct CommandCodingTests {
     @Test("Mutated and random entries cost an error at the most; what is read can be written and read again")
     func hostile() throws {
         var taken = 0
-        for seed in 0..<20_000 {
+        for seed in 0..<6_000 {
             var generator = SplitMix64(seed: UInt64(seed))
             var bytes: [UInt8]
             if generator.chance(3) {
@@ -50,7 +50,7 @@ struct CommandCodingTests {
             taken += 1
             #expect(try Command(decoding: command.encoded()) == command, "seed \(seed)")
         }
-        #expect(taken > 1_000)
+        #expect(taken > 500)
     }
 
     @Test("An unknown format or kind says to upgrade")
@@ -77,7 +77,8 @@ struct CommandCodingTests {
         func assign(_ count: Int) -> Command {
             .assign(
                 Array(
-                    repeating: Assignment(range: RangeID(1), replaces: 0, node: NodeID(1), incarnation: 1), count: count))
+                    repeating: Assignment(range: RangeID(1), replaces: 0, node: NodeID(1), incarnation: 1), count: count
+                ))
         }
         func covers(_ count: Int) -> Command {
             .covers(

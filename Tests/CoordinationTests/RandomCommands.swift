@@ -48,7 +48,8 @@ struct CommandWriter {
             if epoch == epochs[range.index] { epochs[range.index] = index }
             return .assign([
                 Assignment(
-                    range: range, replaces: epoch, node: NodeID(1 + UInt32(generator.below(3))), incarnation: generator.next())
+                    range: range, replaces: epoch, node: NodeID(1 + UInt32(generator.below(3))),
+                    incarnation: generator.next())
             ])
         case 4:
             clocks[range.index] += generator.within(0...20_000_000_000)
@@ -145,7 +146,8 @@ extension SplitMix64 {
             return .covers(
                 list(upTo: 4) {
                     Cover(
-                        range: $0.range(), epoch: $0.number(), stamp: $0.axis(), horizon: $0.axis(), bounds: $0.bounds())
+                        range: $0.range(), epoch: $0.number(), stamp: $0.axis(), horizon: $0.axis(), bounds: $0.bounds()
+                    )
                 }, RequestID(incarnation: number(), number: number()))
         default:
             let floors = chance(2) ? [] : (0..<BucketID.classes).map { _ in axis() }

@@ -70,7 +70,7 @@ struct Client: Sendable {
         struct Closed: Error {}
 
         private mutating func fill() async throws {
-            guard let buffer = try await iterator.next() else { throw Closed() }
+            guard let buffer = try await iterator.next(isolation: #isolation) else { throw Closed() }
             received += buffer.readableBytesView
         }
 

@@ -26,7 +26,8 @@ import Testing
                 error?.message
                     == "cannot listen for HTTP at 127.0.0.1:\(bench.port): the address is in use; stop the process that "
                     + "listens there, or choose another with --http HOST:PORT")
-            #expect(await waiting == .failure(try #require(error)))
+            let thrown = try #require(error)
+            #expect(await waiting == .failure(thrown))
             #expect(second.boundPort == nil)
         }
     }
@@ -49,7 +50,9 @@ import Testing
             await bench.shutDown()
             return bench.port
         }
-        await #expect(throws: (any Error).self) { try await Client.connect(port: port) { try await $0.call("GET", "/") } }
+        await #expect(throws: (any Error).self) {
+            try await Client.connect(port: port) { try await $0.call("GET", "/") }
+        }
     }
 }
 

@@ -72,8 +72,12 @@ struct HostileMessageTests {
 
     @Test("Ranges, flags, outcomes, entry kinds and truth values that do not exist are refused")
     func nonsense() {
-        #expect(failure(bytes(kind: 35) { $0.write(raw: [64] + [UInt8](repeating: 0, count: 8)) }) == "there is no range 64")
-        #expect(failure(bytes(kind: 4) { $0.write(raw: [UInt8](repeating: 0, count: 16) + [2]) }).hasPrefix("a flag of 0 or 1"))
+        #expect(
+            failure(bytes(kind: 35) { $0.write(raw: [64] + [UInt8](repeating: 0, count: 8)) }) == "there is no range 64"
+        )
+        #expect(
+            failure(bytes(kind: 4) { $0.write(raw: [UInt8](repeating: 0, count: 16) + [2]) }).hasPrefix(
+                "a flag of 0 or 1"))
         let entry = bytes(kind: 5) { writer in
             writer.write(raw: [UInt8](repeating: 0, count: 40))
             writer.write(UInt32(1))

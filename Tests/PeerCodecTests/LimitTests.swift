@@ -50,7 +50,9 @@ struct LimitTests {
         } catch {
             // Refused for the count and not for the bytes.
             let text = error.description
-            #expect(text.hasPrefix("a count of \(count)") || text.hasPrefix("more than"), "\(text)", sourceLocation: location)
+            #expect(
+                text.hasPrefix("a count of \(count)") || text.hasPrefix("more than"), "\(text)",
+                sourceLocation: location)
         }
     }
 
@@ -126,7 +128,8 @@ struct LimitTests {
         try check(
             raft(
                 .append(
-                    previousIndex: 0, previousTerm: 0, commit: 0, entries: [Entry(index: 1, term: 1, payload: payload)])),
+                    previousIndex: 0, previousTerm: 0, commit: 0, entries: [Entry(index: 1, term: 1, payload: payload)])
+            ),
             countAt: 63, as: UInt32.self, elementBytes: 1)
         try check(raft(.forward(payload: payload)), countAt: 18, as: UInt32.self, elementBytes: 1)
         try check(

@@ -36,7 +36,8 @@ extension SplitMix64 {
                 previousIndex: number(), previousTerm: number(), commit: number(),
                 entries: list(upTo: 5) { generator in
                     Entry(
-                        index: generator.number(), term: generator.number(), kind: generator.chance(3) ? .noop : .command,
+                        index: generator.number(), term: generator.number(),
+                        kind: generator.chance(3) ? .noop : .command,
                         payload: generator.bytes(upTo: 40))
                 })
         case 5: .appendResponse(match: number())
@@ -86,12 +87,15 @@ extension SplitMix64 {
             }, verdicts: verdicts())
     }
 
-    private mutating func verdicts() -> VerdictBatch { VerdictBatch(first: number(), verdicts: list(upTo: 5) { $0.verdict() }) }
+    private mutating func verdicts() -> VerdictBatch {
+        VerdictBatch(first: number(), verdicts: list(upTo: 5) { $0.verdict() })
+    }
 
     mutating func verdict() -> Verdict {
         let tat = axis()
         return Verdict(
-            firstTicket: number(), count: number(), outcome: Verdict.Outcome(rawValue: UInt8(below(3)))!, admitted: number(),
+            firstTicket: number(), count: number(), outcome: Verdict.Outcome(rawValue: UInt8(below(3)))!,
+            admitted: number(),
             axis: axis(), tat: tat, refusalTat: chance(2) ? tat : axis())
     }
 }

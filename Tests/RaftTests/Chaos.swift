@@ -102,7 +102,7 @@ struct Chaos {
         switch random.below(1000) {
         case ..<500: for _ in 0..<1 + random.below(4) { try deliver() }
         case ..<620: tick(position)
-        case ..<800: completeWrite(position)
+        case ..<800: try completeWrite(position)
         case ..<890: propose(position)
         case ..<920: restart(position)
         case ..<945: healLinks()
@@ -162,7 +162,7 @@ struct Chaos {
         members.firstIndex { $0.isUp && $0.node.role == .leader } ?? random.below(members.count)
     }
 
-    private mutating func completeWrite(_ position: Int) {
+    private mutating func completeWrite(_ position: Int) throws {
         guard members[position].isUp, !members[position].disk.pending.isEmpty else { return }
         note(3, position)
         let write = members[position].disk.completeFirst()
@@ -173,6 +173,7 @@ struct Chaos {
         }
         // And the news may come twice.
         if random.chance(5), write.number > 1 { members[position].node.written(write.number - 1) }
+        try check(position)
     }
 
     private mutating func propose(_ position: Int) {

@@ -30,7 +30,6 @@ struct ChaosTests {
         #expect(elections > 100)
         #expect(commits > 500)
         #expect(!rare.contains(0), "crashes, torn writes, compactions, snapshots, truncations, forwards: \(rare)")
-        print(size, switches, elections, commits, rare)
     }
 
     @Test("A seed is a history")

@@ -77,7 +77,9 @@ package final class SimulatedCluster {
         let half = options.drifts ? options.parameters.rho / 2 : 0
         for i in 0..<options.nodes {
             // The ends are the interesting places.
-            let drift = random.chance(permille: 600) ? (random.chance(permille: 500) ? half : -half) : random.within(-half...half)
+            let drift =
+                random.chance(permille: 600)
+                ? (random.chance(permille: 500) ? half : -half) : random.within(-half...half)
             nodes.append(SimulatedNode(index: i, clockStart: random.within(0...1_000_000_000_000_000), drift: drift))
         }
         for i in 0..<options.nodes { start(i) }
@@ -107,7 +109,9 @@ package final class SimulatedCluster {
     }
 
     /// Does something `delay` nanoseconds from now.
-    package func after(_ delay: Int64, _ action: @escaping (SimulatedCluster) -> Void) { push(.action(action), at: time + delay) }
+    package func after(_ delay: Int64, _ action: @escaping (SimulatedCluster) -> Void) {
+        push(.action(action), at: time + delay)
+    }
 
     private func push(_ event: Event, at time: Int64) { heap.push(event, at: time) }
 
@@ -117,17 +121,23 @@ package final class SimulatedCluster {
             guard let process = nodes[i].process, process.incarnation == incarnation else { return }
             guard !isPaused(i, event) else { return }
             // Not all in step.
-            push(.tick(node: i, incarnation: incarnation), at: time + options.timing.tick + random.within(-200_000...200_000))
+            push(
+                .tick(node: i, incarnation: incarnation),
+                at: time + options.timing.tick + random.within(-200_000...200_000))
             act(i) { runtime, now in runtime.tick(now: now) }
         case .message(let message, let from, let i):
-            guard nodes[i].process != nil, !isPaused(i, event), !isCut(Int(from.rawValue) - 1, i, message) else { return }
+            guard nodes[i].process != nil, !isPaused(i, event), !isCut(Int(from.rawValue) - 1, i, message) else {
+                return
+            }
             act(i) { runtime, now in
                 do throws(PeerViolation) { try runtime.receive(message, from: from, now: now) } catch {
                     self.failures.append("node \(i) refused a message of node \(from): \(error)")
                 }
             }
         case .written(let number, let i, let incarnation):
-            guard let process = nodes[i].process, process.incarnation == incarnation, !isPaused(i, event) else { return }
+            guard let process = nodes[i].process, process.incarnation == incarnation, !isPaused(i, event) else {
+                return
+            }
             nodes[i].disk.complete(number)
             act(i) { runtime, now in runtime.written(number, now: now) }
         case .saved(let snapshot, let i, let incarnation):
@@ -239,7 +249,8 @@ package final class SimulatedCluster {
     }
 
     private func ask(
-        _ i: Int, _ bucket: Bucket, key: String, cost: Int64, wait: Int64, token: UInt64, _ process: SimulatedNode.Process
+        _ i: Int, _ bucket: Bucket, key: String, cost: Int64, wait: Int64, token: UInt64,
+        _ process: SimulatedNode.Process
     ) {
         if ledgers[bucket.id] == nil { ledgers[bucket.id] = Ledger(limit: bucket.limit) }
         ledgers[bucket.id]!.offer(cost: cost, at: time)
@@ -317,7 +328,8 @@ package final class SimulatedCluster {
         let incarnation = nextIncarnation
         nextIncarnation += 1
         var configuration = NodeConfiguration(
-            node: NodeID(UInt32(i + 1)), voters: nodes.isEmpty ? [] : (0..<options.nodes).map { NodeID(UInt32($0 + 1)) },
+            node: NodeID(UInt32(i + 1)),
+            voters: nodes.isEmpty ? [] : (0..<options.nodes).map { NodeID(UInt32($0 + 1)) },
             incarnation: incarnation, seed: random.next(), genesis: genesis, timing: options.timing)
         configuration.compactAfterEntries = options.compactAfterEntries
         let store = TableStore(capacity: options.tableCapacity)
@@ -349,7 +361,9 @@ package final class SimulatedCluster {
     }
 
     /// No event reaches the process for so long, while its clock goes on.
-    package func pause(_ i: Int, for duration: Int64) { nodes[i].pausedUntil = max(nodes[i].pausedUntil, time + duration) }
+    package func pause(_ i: Int, for duration: Int64) {
+        nodes[i].pausedUntil = max(nodes[i].pausedUntil, time + duration)
+    }
 
     /// Messages pass only within each group.
     package func partition(_ groups: [[Int]]) {
@@ -412,7 +426,9 @@ package final class SimulatedCluster {
         precondition(run(atMost: 10_000_000_000) { $0.leader != nil && $0.isServedOnce }, "the cluster does not form")
         if !options.rules.isEmpty {
             let result = change(leader!, options.rules.map { .put($0) })
-            guard case .applied = result else { preconditionFailure("the rules were not applied: \(String(describing: result))") }
+            guard case .applied = result else {
+                preconditionFailure("the rules were not applied: \(String(describing: result))")
+            }
         }
     }
 
@@ -431,5 +447,27 @@ package final class SimulatedCluster {
             }
         }
         return found
+    }
+}
+
+extension SimulatedCluster {
+    /// How a key stands at each living node, for people.
+    package func describe(rule: String, key: String) -> String {
+        var lines: [String] = []
+        for i in living {
+            guard let bucket = bucket(i, rule: rule, key: key) else { continue }
+            let now = nodes[i].clock(at: time)
+            let view = view(i)
+            let owner = view.ranges[bucket.range.index]
+            let held = nodes[i].process!.store.table.held(
+                bucket.id, scaled: options.parameters.drift.longest(now.ns))
+            var line =
+                "node \(i): range \(bucket.range) owner \(owner.owner.map { Int($0.rawValue) - 1 } ?? -1) epoch \(owner.epoch) "
+            line += "role \(view.raft.role) term \(view.raft.term) applied \(view.raft.appliedIndex) held \(held) ns "
+            line += "waiting \(view.waitingAtHolder) at owner \(view.waitingAtOwner)"
+            if let known = nodes[i].process!.runtime.inspect(bucket, now: now) { line += " tat is \(known) ns ahead" }
+            lines.append(line)
+        }
+        return lines.joined(separator: "\n")
     }
 }

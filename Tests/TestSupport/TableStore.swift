@@ -6,7 +6,9 @@ package final class TableStore: AllowanceStore {
 
     init(capacity: Int) { table = AllowanceTable(capacity: capacity) }
 
-    package func withTable<Result>(for id: BucketID, _ body: (inout AllowanceTable) -> Result) -> Result { body(&table) }
+    package func withTable<Result>(for id: BucketID, _ body: (inout AllowanceTable) -> Result) -> Result {
+        body(&table)
+    }
 
     package func withEachTable(_ body: (inout AllowanceTable) -> Void) { body(&table) }
 }

@@ -15,7 +15,9 @@ import Testing
 
     /// What the toolchain itself brings.
     static let standardLibrary: Set<String> = ["Swift", "Synchronization"]
-    static let system: Set<String> = ["Glibc", "Musl", "Darwin", "Foundation", "FoundationNetworking", "FoundationEssentials"]
+    static let system: Set<String> = [
+        "Glibc", "Musl", "Darwin", "Foundation", "FoundationNetworking", "FoundationEssentials",
+    ]
 
     static func ring(of module: String) -> Int? { rings.firstIndex { $0.contains(module) } }
 
@@ -29,7 +31,9 @@ import Testing
             for line in text.split(separator: "\n") {
                 let words = line.split(separator: " ")
                 guard let at = words.firstIndex(of: "import"), at <= 2, at + 1 < words.count,
-                    words[..<at].allSatisfy({ ["public", "package", "internal", "private", "@preconcurrency"].contains($0) })
+                    words[..<at].allSatisfy({
+                        ["public", "package", "internal", "private", "@preconcurrency"].contains($0)
+                    })
                 else { continue }
                 found.append((String(words[at + 1].split(separator: ".")[0]), "\(target)/\(file)"))
             }
@@ -46,7 +50,9 @@ import Testing
 
     @Test(arguments: rings.joined().sorted())
     func importsPointInwards(target: String) throws {
-        guard FileManager.default.fileExists(atPath: Self.root.appending(path: "Sources/\(target)").path) else { return }
+        guard FileManager.default.fileExists(atPath: Self.root.appending(path: "Sources/\(target)").path) else {
+            return
+        }
         let own = try #require(Self.ring(of: target))
         for (module, file) in try Self.imports(of: target) {
             if Self.standardLibrary.contains(module) { continue }
@@ -69,12 +75,17 @@ import Testing
 
     /// Rings 0 and 1 take time and chance as arguments.
     @Test func decidingCodeReadsNoClockAndDrawsNoChance() throws {
-        let forbidden = ["Date()", "ContinuousClock", "SuspendingClock", ".random(", "UUID()", "SystemRandomNumberGenerator", "Task {", " async "]
+        let forbidden = [
+            "Date()", "ContinuousClock", "SuspendingClock", ".random(", "UUID()", "SystemRandomNumberGenerator",
+            "Task {", " async ",
+        ]
         for target in (Self.rings[0] + Self.rings[1]) where !["LimiterBench", "CTableWalk"].contains(target) {
             let folder = Self.root.appending(path: "Sources/\(target)")
-            for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where file.hasSuffix(".swift") {
+            for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where file.hasSuffix(".swift")
+            {
                 let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
-                for line in text.split(separator: "\n") where !line.trimmingPrefix(while: { $0 == " " }).hasPrefix("//") {
+                for line in text.split(separator: "\n") where !line.trimmingPrefix(while: { $0 == " " }).hasPrefix("//")
+                {
                     for word in forbidden where line.contains(word) {
                         Issue.record("\(target)/\(file) contains '\(word)': \(line)")
                     }

@@ -115,6 +115,8 @@ import WriteAheadLog
         // again: the others must not come back to life behind it.
         let disk = MemoryDisk()
         var store = try Self.storeInOldState(disk, proven: true)
+        // So that both processes know the same about what is durable, and write the very same bytes.
+        try store.sync()
         let start = Int(store.end.offset)
         try store.write([LogBatch(number: 2, entries: entries(5...7))])
         let torn = disk.killed()

@@ -41,6 +41,11 @@ extension LogStore {
 
     /// Does all the work that waits for idleness.
     mutating func settle() throws(WALError) {
-        while hasHousekeeping { try housekeep() }
+        var steps = 0
+        while hasHousekeeping {
+            try housekeep()
+            steps += 1
+            precondition(steps < 100_000, "housekeeping never ends")
+        }
     }
 }
