@@ -127,15 +127,25 @@ public struct Assigner: Sendable {
                 load[owner]? += 1
             }
         }
+        // A process that was started again knows nothing of the time before, and its axes would fall back to their last stamps: its
+        // ranges go to those who were there, and come back exactly, by being handed over. Unless nobody was there.
+        let returned = Set(
+            orphans.compactMap { state.owner(of: $0) }.filter {
+                members[$0.node]?.report?.incarnation != $0.incarnation
+            }
+            .map(\.node))
+        let witnesses = load.filter { !returned.contains($0.key) }
+        var loads = witnesses.isEmpty ? load : witnesses
         pending = pending.filter { tick < $0.value.since + detection && state.epoch(of: $0.key) == $0.value.replaces }
         for range in orphans where pending[range] == nil {
             // The least loaded; of several the one that had it, then the lowest number.
             let last = state.owner(of: range)?.node
             guard
-                let target = load.min(by: { a, b in
+                let target = loads.min(by: { a, b in
                     (a.value, a.key == last ? 0 : 1, a.key) < (b.value, b.key == last ? 0 : 1, b.key)
                 })?.key, let incarnation = members[target]?.report?.incarnation
             else { continue }
+            loads[target]! += 1
             load[target]! += 1
             let epoch = state.epoch(of: range)
             pending[range] = Pending(replaces: epoch, since: tick)

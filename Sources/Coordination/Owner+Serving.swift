@@ -83,7 +83,11 @@ extension Owner {
         var allowance: Allowance?
         if item.want > 0 {
             allowance = lend(item, position, holders: holders, reserve: reserve, state: state, now: now)
-            unmet = unmet || (allowance.map { $0.end - $0.start } ?? 0) < min(item.want, item.terms.tolerance / 8)
+            // Who wanted an advance that this bucket is too small or too slow for does not go short.
+            let possible = min(item.want, item.terms.tolerance / 8, Owner.longestAllowance(item.terms))
+            unmet =
+                unmet
+                || possible >= item.terms.emissionInterval && (allowance.map { $0.end - $0.start } ?? 0) < possible
         }
         let tat = tenures[range].buckets[position].tat
         if wantsShare {
@@ -150,9 +154,10 @@ extension Owner {
     )? {
         let isFull = tenures[range].buckets.isFull
         return tenures[range].buckets.sweep(steps, rank: { _, bucket in bucket.tat }) { id, bucket in
-            // As long as a bound lies ahead, an absent bucket would start at the bound: keep the record, which knows better.
+            // As long as a bound lies ahead, or is on its way, an absent bucket would start at the bound: keep the record, which knows
+            // better.
             bucket.tat <= axis.ns && state.bound(of: id, in: range) <= axis
-                && (bucket.carriedUntil <= axis.ns || isFull)
+                && (max(bucket.proposed, bucket.carriedUntil) <= axis.ns || isFull)
         }
     }
 
@@ -280,7 +285,7 @@ extension Owner {
         // While the bucket is more than half full, time is what an allowance runs out of first.
         let wanted = left > terms.tolerance / 2 ? max(item.want, Owner.allowanceTime) : item.want
         let cover = covered(item.id, range, terms, state: state, axis: axis)
-        let length = min(wanted, left / Int64(2 * holders), cover - start)
+        let length = min(wanted, left / Int64(2 * holders), cover - start, Owner.longestAllowance(terms))
         let units = length / terms.emissionInterval
         guard units > 0, units * terms.emissionInterval >= tenures[range].buckets[position].request,
             terms.tolerance - units * terms.emissionInterval >= Owner.leastBracketRoom
@@ -301,6 +306,9 @@ extension Owner {
 
     /// How long an allowance from a bucket that is nearly full lasts at least, in nanoseconds.
     static var allowanceTime: Int64 { 100_000_000 }
+    /// An allowance that its holder has no use for is out of everybody's reach until the axis has passed it: no more than a second of
+    /// virtual time, or a sixteenth of the bucket. So ten tokens a day are handed out one by one, by the owner.
+    private static func longestAllowance(_ terms: BucketTerms) -> Int64 { max(1_000_000_000, terms.tolerance / 16) }
     /// What must be left of the tolerance, so that the width of a bracket does not matter against it.
     static var leastBracketRoom: Int64 { 20_000_000 }
 

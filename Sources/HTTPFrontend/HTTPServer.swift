@@ -193,8 +193,8 @@ public final class HTTPServer: Service {
         if error.errnoCode == EADDRINUSE {
             return HTTPServerError(
                 .addressInUse,
-                "cannot listen for HTTP at \(address): the address is in use; stop the process that listens there, or choose "
-                    + "another with --http HOST:PORT")
+                "cannot listen for HTTP at \(address): another process listens there: stop it, or choose another "
+                    + "address with --http HOST:PORT")
         }
         let hint =
             switch error.errnoCode {

@@ -152,6 +152,9 @@ public final class Node: Sendable {
             switch error {
             case .corrupted: throw StartFailure(.corrupted, "\(error)")
             case .identity: throw StartFailure(.configuration, "\(error)")
+            case .disk(let cause) where cause.code == .locked || cause.code == .notPermitted:
+                // The operator's mistake, not the disk's.
+                throw StartFailure(.configuration, "\(error)")
             case .disk, .entryTooLarge, .queueFull: throw StartFailure(.disk, "\(error)")
             }
         }

@@ -24,8 +24,8 @@ import Testing
             #expect(error?.code == .addressInUse)
             #expect(
                 error?.message
-                    == "cannot listen for HTTP at 127.0.0.1:\(bench.port): the address is in use; stop the process that "
-                    + "listens there, or choose another with --http HOST:PORT")
+                    == "cannot listen for HTTP at 127.0.0.1:\(bench.port): another process listens there: stop it, or "
+                    + "choose another address with --http HOST:PORT")
             let thrown = try #require(error)
             #expect(await waiting == .failure(thrown))
             #expect(second.boundPort == nil)

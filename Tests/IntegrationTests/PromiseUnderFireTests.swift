@@ -25,9 +25,9 @@ private struct Ordeal {
     let calm: Double
     let rest: Double
     let streams: [Stream]
-    /// Which streams a node's death is watched by: those whose key it owned at the start.
-    private let fast: [Int: Int]
-    private let slow: [Int: Int]
+    /// The streams that deaths are watched by.
+    private let fast: [Int]
+    private let slow: [Int]
 
     private static let second: Int64 = 1_000_000_000
 
@@ -54,14 +54,14 @@ private struct Ordeal {
                 name: "cold", tokens: 1, period: 60 * second, burst: 4,
                 perSecond: (isLong ? 2_500 : Double(coldKeys) / 12) * share, keys: coldKeys, repeats: 2),
         ]
-        var (fast, slow): ([Int: Int], [Int: Int]) = ([:], [:])
+        var (fast, slow): ([Int], [Int]) = ([], [])
         // A fast and a slow key of each node, to see what its death does to them and what others' deaths do not.
-        for (node, key) in try cluster.keys("fast") {
-            fast[node] = streams.count
+        for key in try cluster.keys("fast").values {
+            fast.append(streams.count)
             streams.append(Stream(name: key, tokens: 100, period: second, burst: 100, perSecond: 60 * share))
         }
-        for (node, key) in try cluster.keys("slow") {
-            slow[node] = streams.count
+        for key in try cluster.keys("slow").values {
+            slow.append(streams.count)
             streams.append(Stream(name: key, tokens: 60, period: 60 * second, burst: 30, perSecond: 8 * share))
         }
         streams.append(.ping)
@@ -81,7 +81,20 @@ private struct Ordeal {
     private struct Death {
         var what: String
         var node: Int
+        /// Those of the watched streams whose keys the node owned.
+        var own: Set<Int>
         var at: Int64
+    }
+
+    /// Notes who owns what; what `body` does to the node follows at once.
+    private func death(_ what: String, of node: ClusterHarness.Node, _ body: () throws -> Void) throws -> Death {
+        let other = try #require(cluster.nodes.first { $0.id != node.id && $0.isRunning })
+        let own = try (fast + slow).filter {
+            try cluster.owner(ofKey: streams[$0].name, askedAt: other).id == node.id
+        }
+        let death = Death(what: what, node: node.id, own: Set(own), at: MachineClock.now())
+        try body()
+        return death
     }
 
     func run() throws {
@@ -89,8 +102,7 @@ private struct Ordeal {
         var moments = Moments(firstCalm: phase(calm), lastCalm: 0..<1)
 
         let leader = try cluster.leader()
-        moments.deaths.append(Death(what: "the leader, restarted late,", node: leader.id, at: MachineClock.now()))
-        cluster.kill(leader)
+        moments.deaths.append(try death("the leader, restarted late,", of: leader) { cluster.kill(leader) })
         pause(seconds: rest)
         try cluster.start(leader)
         pause(seconds: rest)
@@ -98,14 +110,15 @@ private struct Ordeal {
         // One that is not the leader now: only an owner dies.
         let newLeader = try cluster.leader()
         let owner = try #require(cluster.nodes.first { $0.id != newLeader.id && $0.id != leader.id })
-        moments.deaths.append(Death(what: "an owner, restarted at once,", node: owner.id, at: MachineClock.now()))
-        cluster.kill(owner)
-        try cluster.start(owner)
+        moments.deaths.append(
+            try death("an owner, restarted at once,", of: owner) {
+                cluster.kill(owner)
+                try cluster.start(owner)
+            })
         pause(seconds: rest)
 
         let frozen = try #require(cluster.nodes.last { $0.id != owner.id })
-        moments.deaths.append(Death(what: "a frozen node", node: frozen.id, at: MachineClock.now()))
-        cluster.freeze(frozen)
+        moments.deaths.append(try death("a frozen node,", of: frozen) { cluster.freeze(frozen) })
         pause(seconds: 3)
         cluster.thaw(frozen)
         pause(seconds: rest)
@@ -156,13 +169,14 @@ private struct Ordeal {
 
     /// Keys that are asked for more than their limit get at least 0.98 of it while nothing happens; one request is the grain.
     ///
-    /// On a machine that is so busy that even a `PING` is late, what a bucket of one token misses says nothing about Millrace: it is
-    /// then held to no more than half.
+    ///
+    /// Unless this machine is too busy to judge by (two cores run five nodes and the load, built for debugging): what a bucket holds lasts
+    /// for `tolerance` nanoseconds at its rate, and where one request in a hundred is delayed by a good part of that, the requests' spacing is
+    /// the machine's, and so is what the bucket misses. It is then held to half. The same is judged exactly in virtual time by `DemandTests`.
     private func judgeUse(_ record: LoadRecord, _ moments: Moments) {
         // Where the bucket is full at first, what it held counts, too; the second time it has been drained.
         for (name, phase, startsFull) in [("first", moments.firstCalm, true), ("last", moments.lastCalm, false)] {
             let ping = record.latency(of: streams.count - 1, in: phase)
-            let isBusy = ping.p99 > 5_000_000
             print(
                 "  the \(name) calm phase: a PING takes \(microseconds(ping.median)), 99 of 100 \(microseconds(ping.p99))"
             )
@@ -173,39 +187,35 @@ private struct Ordeal {
                     "    \(stream.name): \(use.granted) of \(use.idealAtSending) (\(use.idealAtAnswer)), "
                         + String(format: "%.3f", use.ratio)
                         + "; a request takes \(microseconds(latency.median)), 99 of 100 \(microseconds(latency.p99))")
-                let least = isBusy ? 0.5 : 0.98
+                let least = 20 * latency.p99 > stream.tolerance ? 0.5 : 0.98
                 #expect(
                     Double(use.granted + stream.cost) >= least * Double(use.ideal),
                     "\(stream.name) in the \(name) calm phase: \(use)")
             }
             let errors = record.outcomes.count { $0.kind == .error && phase.contains($0.sent) }
-            #expect(isBusy || errors == 0, "error replies in the \(name) calm phase")
+            #expect(errors == 0, "error replies in the \(name) calm phase")
         }
     }
 
     private func judgePauses(_ record: LoadRecord, _ moments: Moments) {
         for death in moments.deaths {
-            let others = Set(cluster.nodes.map(\.id)).subtracting([death.node])
+            let alive = Set(cluster.nodes.map(\.id)).subtracting([death.node])
             let until = death.at + Int64(rest * 1e9)
             func pause(_ stream: Int) -> Int64 {
-                record.longestPause(of: stream, from: death.at, to: until, at: others)
+                record.longestPause(of: stream, from: death.at, to: until)
             }
             func first(_ stream: Int) -> String {
-                record.firstAdmission(of: stream, after: death.at, at: others).map(milliseconds) ?? "never"
+                record.firstAdmission(of: stream, after: death.at, at: alive).map(milliseconds) ?? "never"
             }
-            var line = "  \(death.what) node \(death.node): longest pauses"
-            if let own = fast[death.node] {
-                line += ", its fast key \(milliseconds(pause(own))) (first grant after \(first(own)))"
-                #expect(pause(own) < generousPause)
+            var line = "  \(death.what) node \(death.node):"
+            for (name, streams) in [("fast", fast), ("slow", slow)] {
+                let own = streams.filter { death.own.contains($0) }
+                let others = streams.filter { !death.own.contains($0) }
+                line += " its \(name) keys pause for \(own.map { milliseconds(pause($0)) }), first grants after "
+                line += "\(own.map(first)); others' \(name) keys for \(others.map { milliseconds(pause($0)) });"
+                #expect(streams.allSatisfy { pause($0) < generousPause })
+                #expect(own.allSatisfy { record.firstAdmission(of: $0, after: death.at, at: alive) != nil })
             }
-            if let own = slow[death.node] {
-                line += ", its slow key \(milliseconds(pause(own))) (first grant after \(first(own)))"
-                #expect(record.firstAdmission(of: own, after: death.at, at: others) != nil)
-            }
-            let fastOfOthers = fast.filter { $0.key != death.node }.map { pause($0.value) }.max() ?? 0
-            let slowOfOthers = slow.filter { $0.key != death.node }.map { pause($0.value) }.max() ?? 0
-            line += "; fast keys of others \(milliseconds(fastOfOthers)), slow ones \(milliseconds(slowOfOthers))"
-            #expect(fastOfOthers < generousPause)
             print(line)
         }
     }

@@ -109,4 +109,19 @@ import TestSupport
         }
         #expect(cluster.problems().isEmpty)
     }
+
+    /// A few tokens for a long time are not handed to holders in advance: one would keep what another asks for.
+    @Test(arguments: [81, 82, 83, 84, 85, 86] as [UInt64], [4, 12] as [Int64])
+    func fewTokensAreNotStranded(seed: UInt64, burst: Int64) throws {
+        let rule = try Rule(name: "few", limit: limit(2, per: 3_600 * second, burst: burst))
+        let cluster = cluster(seed: seed, [rule])
+        // So many at once look like demand.
+        for _ in 0..<2 {
+            for _ in 0..<burst / 4 { cluster.request(0, rule: "few", key: "k", cost: 1, wait: 0) }
+            cluster.run(for: 50 * millisecond)
+        }
+        for _ in 0..<burst { _ = cluster.decide(1, rule: "few", key: "k") }
+        #expect(cluster.ledger(rule: "few", key: "k").grants.count == burst)
+        #expect(cluster.problems().isEmpty, "\(cluster.problems())")
+    }
 }

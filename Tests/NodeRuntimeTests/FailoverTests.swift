@@ -138,4 +138,26 @@ import TestSupport
         #expect(ledger.utilisation() >= 0.9, "\(ledger.comparison())")
         #expect(cluster.problems().isEmpty, "\(cluster.problems())")
     }
+
+    /// What a slow, drained key loses by its owner's death is its blackout and one stretch that was reserved ahead, also if the owner
+    /// comes back at once, with a clock that knows nothing of the time before.
+    @Test(arguments: [51, 52, 53, 54] as [UInt64], [3_600 * second, 20 * millisecond, 300 * millisecond])
+    func aDrainedSlowKeyLosesLittle(seed: UInt64, restart: Int64) throws {
+        let slow = try Rule(name: "slow", limit: limit(60, per: 60 * second, burst: 30))
+        let cluster = cluster(seed: seed, [slow])
+        let victim = (cluster.leader! + 1) % 3
+        let key = cluster.key("s", rule: "slow", ownedBy: victim)
+        for i in cluster.nodes.indices {
+            cluster.load(i, rule: "slow", key: key, perSecond: 6, until: cluster.time + 30 * second)
+        }
+        cluster.run(for: 12 * second + cluster.random.within(0...second))
+        let crash = cluster.time
+        cluster.crash(victim, restartingAfter: restart)
+        cluster.run(for: 10 * second)
+        let after = cluster.ledger(rule: "slow", key: key).grants.filter { $0.time >= crash }.count
+        let gap = cluster.ledger(rule: "slow", key: key).longestGap(from: crash - second, to: crash + 9 * second)
+        #expect(after >= 9, "\(after) of 10")
+        #expect(gap < 1_800 * millisecond, "\(gap) ns")
+        #expect(cluster.problems().isEmpty, "\(cluster.problems())")
+    }
 }

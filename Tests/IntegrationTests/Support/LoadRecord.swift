@@ -94,13 +94,12 @@ struct LoadRecord {
             .map { $0.answered - instant }
     }
 
-    /// The longest time without an admission of a stream by one of `nodes`.
-    func longestPause(of stream: Int, from: Int64, to: Int64, at nodes: Set<Int>) -> Int64 {
+    /// The longest time without an admission of a stream.
+    func longestPause(of stream: Int, from: Int64, to: Int64) -> Int64 {
         var last = from
         var longest: Int64 = 0
         for outcome in outcomes
         where outcome.stream == stream && outcome.kind == .admitted && outcome.answered > from && outcome.answered < to
-            && nodes.contains(outcome.node)
         {
             longest = max(longest, outcome.answered - last)
             last = outcome.answered

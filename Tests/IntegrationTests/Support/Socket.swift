@@ -92,8 +92,8 @@ enum FreePorts {
     }
 }
 
-/// Keeps a port of this machine busy.
-final class Listener {
+/// Keeps a port of this machine busy, until ``stop()``.
+struct Listener: ~Copyable {
     private let descriptor: Int32
 
     init(port: Int) throws {
@@ -110,6 +110,8 @@ final class Listener {
             throw HarnessError("cannot listen on port \(port): \(Socket.lastError)")
         }
     }
+
+    consuming func stop() {}
 
     deinit { close(descriptor) }
 }
