@@ -124,6 +124,7 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
     public mutating func sweep(
         _ steps: Int, rank: (BucketID, Value) -> Int64? = { _, _ in nil }, removing: (BucketID, Value) -> Bool
     ) -> (BucketID, Int64)? {
+        guard count > 0 else { return nil }
         var least: (BucketID, Int64)?
         var left = min(steps, mask + 1)
         while left > 0 {

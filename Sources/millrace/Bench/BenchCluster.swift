@@ -25,7 +25,8 @@ struct BenchCluster {
         let members = (1...count).map { Member(id: UInt32($0), address: Address(host: "127.0.0.1", port: 17_100 + $0)) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         var logger = Logger(label: "millrace")
-        logger.logLevel = .error
+        // What a measurement ends, it ends at once: that is no error.
+        logger.logLevel = .critical
         var started: [Node] = []
         var doors: [Task<Void, any Error>] = []
         for member in members {
@@ -109,7 +110,8 @@ final class BenchRedis {
     }
 
     func stop() {
-        process.terminate()
+        // It keeps nothing; and it may have inherited a signal mask with which it would not hear a polite request.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 }
@@ -123,4 +125,10 @@ func respCommand(_ words: [String]) -> [UInt8] {
 func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
+}
+
+/// Prints a line at once, also into a file: measurements take a while.
+func say(_ line: String) {
+    print(line)
+    fflush(nil)
 }

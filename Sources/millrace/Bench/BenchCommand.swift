@@ -23,7 +23,7 @@ struct Bench: AsyncParsableCommand {
             reference.padding(toLength: 26, withPad: " ", startingAt: 0), String(format: "%.2fx", ratio),
             "(bound \(bound))",
         ]
-        print("  " + columns.joined(separator: " "))
+        say("  " + columns.joined(separator: " "))
     }
 
     static func perSecond(_ value: Double) -> String {
@@ -44,7 +44,7 @@ struct Bench: AsyncParsableCommand {
 
         func run() async throws {
             try await withExitCodes {
-                do { print(try LocalBench.run(rounds: rounds).description) } catch {
+                do { say(try LocalBench.run(rounds: rounds).description) } catch {
                     throw StartFailure(.failed, "\(error)")
                 }
             }
@@ -81,11 +81,11 @@ struct Bench: AsyncParsableCommand {
                 let cluster = try await BenchCluster.start()
                 let clients = MultiThreadedEventLoopGroup(numberOfThreads: 1)
                 let redis = BenchRedis(port: 16_379)
-                if redis == nil { print("redis-server is not installed (apt install redis-server): no reference") }
+                if redis == nil { say("redis-server is not installed (apt install redis-server): no reference") }
                 try await Task.sleep(for: .milliseconds(500))
                 // One bucket that is never empty, and a hundred thousand that are asked in turn.
                 let shapes: [(name: String, keys: Int)] = [("one hot key", 1), ("100,000 keys", 100_000)]
-                print(
+                say(
                     "  \(load.connections) connections, one node of three driven, \(load.seconds) s, \(load.rounds) rounds\n"
                 )
                 for (name, keys) in shapes {
@@ -112,7 +112,7 @@ struct Bench: AsyncParsableCommand {
                         row(
                             "CL.THROTTLE, \(name), \(pipeline) deep", perSecond(median(ours)), reference,
                             ratio: median(ours) / median(theirs), bound: bound)
-                        if errors > 0 { print("    \(errors) error answers") }
+                        if errors > 0 { say("    \(errors) error answers") }
                     }
                 }
                 redis?.stop()
@@ -181,7 +181,7 @@ struct Bench: AsyncParsableCommand {
                 let clients = MultiThreadedEventLoopGroup(numberOfThreads: 1)
                 // A bucket of one token that refills once a minute: every first request needs a record of its own.
                 let run = UInt32.random(in: 0 ... .max)
-                print(
+                say(
                     "  buckets of one token, each asked once; \(load.connections) connections, one node of three driven\n"
                 )
                 for pipeline in [1, 16, 128] {
@@ -197,11 +197,11 @@ struct Bench: AsyncParsableCommand {
                         errors += result.errors
                         rates.append(Double(try await bounds(cluster) - before) / Date().timeIntervalSince(began))
                     }
-                    print(
+                    say(
                         "  \(pipeline) deep: \(Bench.perSecond(median(rates))) reservations\(errors > 0 ? ", \(errors) errors" : "")"
                     )
                 }
-                print(
+                say(
                     "  (bound 100k/s on nodes with a disk of their own; here three nodes and the load share this machine)"
                 )
                 await cluster.stop()
@@ -233,13 +233,13 @@ struct Bench: AsyncParsableCommand {
                 let cpu = cpuSeconds()
                 try await Task.sleep(for: .seconds(min(seconds, 600)))
                 let used = cpuSeconds() - cpu
-                print(
+                say(
                     String(
                         format: "  CPU: %.2f %% of a core a node (bound 1 %%)",
                         used / seconds / Double(cluster.nodes.count) * 100))
                 for (i, node) in cluster.nodes.enumerated() {
                     let after = await counters(node, names)
-                    print(
+                    say(
                         String(
                             format: "  node %d: %.0f peer messages a second sent (bound 100), %d syncs", i + 1,
                             Double(after[0] - before[i][0]) / seconds, after[1] - before[i][1]))

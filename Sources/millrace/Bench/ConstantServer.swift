@@ -17,7 +17,7 @@ final class ConstantServer: Sendable {
     func start() async throws -> Int {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         var logger = Logger(label: "constant")
-        logger.logLevel = .error
+        logger.logLevel = .critical
         let answer = ByteBuffer(
             string: #"{"allowed":true,"limit":1000000,"remaining":999999,"retryAfterMs":0,"resetAfterMs":1}"#)
         let service = try HTTPServerBuilder.http1().buildServer(

@@ -88,9 +88,9 @@ struct LoadRecord {
 
     // MARK: Pauses
 
-    /// How long after `instant` a stream's first admission by one of `nodes` came that was asked for after it.
-    func firstAdmission(of stream: Int, after instant: Int64, at nodes: Set<Int>) -> Int64? {
-        outcomes.first { $0.stream == stream && $0.kind == .admitted && $0.sent > instant && nodes.contains($0.node) }
+    /// How long after `instant` a stream's first admission came that was asked for after it.
+    func firstAdmission(of stream: Int, after instant: Int64) -> Int64? {
+        outcomes.first { $0.stream == stream && $0.kind == .admitted && $0.sent > instant }
             .map { $0.answered - instant }
     }
 
