@@ -10,6 +10,8 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+    // Planted bugs for `simulate mutants`; debug builds have them anyway.
+    + (Context.environment["MILLRACE_MUTANTS"] == nil ? [] : [.define("MUTANTS")])
 
 // MARK: Dependencies (docs/decisions/0002-dependencies.md says why each is there)
 
@@ -80,15 +82,28 @@ let ring3: [Target] = [
         swiftSettings: settings),
 ]
 
-/// Ring by ring. `TestSupport` is the cluster in one process that the tests of the runtime share.
+/// The simulator: rings 0 and 1 in virtual time, and the program around it.
+let simulations: [Target] = [
+    .target(
+        name: "Simulator", dependencies: ["Coordination", "LimiterCore", "NodeRuntime", "Raft"], path: "Simulations",
+        exclude: ["Regressions", "Telling", "WorkloadFiles", "simulate"],
+        sources: ["Simulator", "Faults", "Invariants", "Workloads", "Scenarios"], swiftSettings: settings),
+    library("Telling", path: "Simulations/Telling"),
+    library("WorkloadFiles", ["LimiterCore", "RuleFiles"], path: "Simulations/WorkloadFiles"),
+    .executableTarget(
+        name: "simulate",
+        dependencies: ["LimiterCore", "RuleFiles", "Simulator", "Telling", "WorkloadFiles", argumentParser],
+        path: "Simulations/simulate", swiftSettings: settings),
+]
+
+/// Ring by ring.
 let testTargets: [Target] = [
     tests("TidyTests", []),
     tests("ByteCodingTests", ["ByteCoding"]),
     tests("LimiterCoreTests", ["LimiterCore"]),
     tests("RaftTests", ["Raft"]),
     tests("CoordinationTests", ["ByteCoding", "Coordination", "LimiterCore", "Raft"]),
-    library("TestSupport", ["Coordination", "LimiterCore", "NodeRuntime", "Raft"], path: "Tests/TestSupport"),
-    tests("NodeRuntimeTests", ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "TestSupport"]),
+    tests("NodeRuntimeTests", ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "Simulator"]),
     tests("PeerCodecTests", ["ByteCoding", "Coordination", "LimiterCore", "NodeRuntime", "PeerCodec", "Raft"]),
     tests("RESPTests", ["LimiterCore", "RESP"]),
     tests("RESPFrontendTests", ["LimiterCore", "RESP", "RESPFrontend", logging, nioCore, nioPosix]),
@@ -96,12 +111,15 @@ let testTargets: [Target] = [
     tests("RuleFilesTests", ["LimiterCore", "RuleFiles"]),
     tests("WriteAheadLogTests", ["ByteCoding", "Raft", "WriteAheadLog"]),
     tests("PeerTransportTests", ["ByteCoding", "PeerTransport", "Raft", logging, nioCore, nioEmbedded, nioPosix]),
+    tests("SimulatorTests", ["LimiterCore", "RuleFiles", "Simulator", "Telling", "WorkloadFiles"]),
     tests("IntegrationTests", ["millrace"]),
 ]
 
 let package = Package(
     name: "millrace",
-    products: [.executable(name: "millrace", targets: ["millrace"])],
+    products: [
+        .executable(name: "millrace", targets: ["millrace"]), .executable(name: "simulate", targets: ["simulate"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -111,5 +129,5 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: ring0 + ring1 + ring2 + ring3 + testTargets
+    targets: ring0 + ring1 + ring2 + ring3 + simulations + testTargets
 )

@@ -16,7 +16,11 @@ struct Anchors {
     mutating func covered(_ range: RangeID, epoch: UInt64, stamp: AxisTime, clock: ClockTime) {
         // A newer tenure anchors anew even at an equal stamp: its axis may have fallen back, so that what our clock has counted
         // since the older anchor proves nothing.
-        if let known = anchors[range.index], known.epoch == epoch, known.stamp >= stamp { return }
+        if let known = anchors[range.index], known.stamp >= stamp,
+            known.epoch == epoch || isPlanted(.keepsOlderAnchors)
+        {
+            return
+        }
         anchors[range.index] = Anchor(epoch: epoch, stamp: stamp, clock: clock)
     }
 
@@ -34,6 +38,7 @@ struct Anchors {
     /// drift. `stamp` is the range's newest one in the log.
     func axis(of range: RangeID, stamp: AxisTime, at now: ClockTime, drift: DriftBound) -> AxisTime {
         guard let anchor = anchors[range.index] else { return stamp }
-        return max(stamp, anchor.stamp + drift.shortest(max(0, now - anchor.clock)))
+        let ahead: Int64 = isPlanted(.axisJumpsAhead) ? 300_000_000 : 0
+        return max(stamp, anchor.stamp + drift.shortest(max(0, now - anchor.clock))) + ahead
     }
 }

@@ -160,6 +160,7 @@ public struct Assigner: Sendable {
     /// Whether nobody serves a range, as far as can be seen.
     private func needsOwner(_ range: RangeID, state: borrowing ReplicatedState) -> Bool {
         guard let owner = state.owner(of: range) else { return true }
+        if isPlanted(.neverReassigns) { return false }
         guard let member = members[owner.node], isAlive(owner.node) else { return true }
         guard let report = member.report else { return false }
         if report.incarnation != owner.incarnation { return true }

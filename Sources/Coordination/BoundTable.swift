@@ -27,7 +27,7 @@ struct BoundTable: ~Copyable {
     /// Raises a bucket's bound; `axis` tells which bounds say nothing any more.
     mutating func raise(_ id: BucketID, to time: AxisTime, axis: AxisTime) {
         if let at = table.find(id) {
-            table[at] = max(table[at], time.ns)
+            table[at] = isPlanted(.boundsFall) ? time.ns : max(table[at], time.ns)
             return
         }
         guard time > axis else { return }  // an absent bucket is full at the axis anyway
@@ -44,7 +44,7 @@ struct BoundTable: ~Copyable {
         all.sort { ($0.time, $0.id) < ($1.time, $1.id) }
         for bound in all.prefix(max(1, table.capacity / 4)) {
             let kind = bound.id.toleranceClass
-            floors[kind] = max(floors[kind], bound.time)
+            if !isPlanted(.forgettingBoundsRefills) { floors[kind] = max(floors[kind], bound.time) }
             if let at = table.find(bound.id) { table.remove(at: at) }
         }
     }

@@ -13,7 +13,7 @@ extension Holder {
         var due: [(to: NodeID, report: Report)] = []
         for i in lines.indices {
             if let report = lines[i].outstanding {
-                if now - lines[i].lastSent > Holder.repeatAfter {
+                if now - lines[i].lastSent > Holder.repeatAfter, !isPlanted(.neverRepeatsReports) {
                     lines[i].lastSent = now
                     count { $0.repeats += 1 }
                     due.append((lines[i].tenant.node, report))
@@ -75,7 +75,8 @@ extension Holder {
                         range: request.bucket.range, id: request.bucket.id, terms: BucketTerms(request.bucket),
                         predecessors: directory?.predecessors(of: request.bucket, key: request.key) ?? []))
             }
-            let time = request.bucket.limit.time(of: request.cost) ?? 0
+            let cost = isPlanted(.ignoresCosts) ? min(1, request.cost) : request.cost
+            let time = request.bucket.limit.time(of: cost) ?? 0
             let wait = min(request.longestWait, Rule.longestDelay)
             if let last = items[place].waiting.last, last.time == time, last.longestWait == wait,
                 last.firstTicket + UInt64(last.count) == ticket
@@ -130,19 +131,22 @@ extension Holder {
         guard let i = lines.firstIndex(where: { $0.session == answer.session }) else { return }
         take(answer.verdicts, line: i, now: now)
         // Exactly one answer a number: a second one would bring the same allowances again.
-        guard let report = lines[i].outstanding, report.number == answer.number else { return }
+        guard lines[i].outstanding?.number == answer.number || isPlanted(.takesAnswersTwice) else { return }
         lines[i].outstanding = nil
         lines[i].unansweredSince = nil
         lines[i].lastHeard = now
-        let firstSent = lines[i].firstSent
-        for reading in answer.readings { bracket(reading, sent: firstSent, store: store) }
+        let firstSent = isPlanted(.bracketsFromRepeat) ? lines[i].lastSent : lines[i].firstSent
+        for reading in answer.readings {
+            bracket(reading, sent: isPlanted(.bracketsFromAnswer) ? now : firstSent, store: store)
+        }
         let scaled = drift.longest(now.ns)
         for item in answer.items {
             let bracket = brackets[item.range.index]
             // From an epoch that is over already: the allowance would be spent by the wrong bracket.
-            guard answer.readings.contains(where: { $0.range == item.range && $0.epoch == bracket.epoch }) else {
-                continue
-            }
+            guard
+                answer.readings.contains(where: { $0.range == item.range && $0.epoch == bracket.epoch })
+                    || isPlanted(.installsOldEpochs)
+            else { continue }
             install(item, bracket: bracket, store: store, scaled: scaled)
         }
     }
@@ -211,7 +215,7 @@ extension Holder {
     private mutating func decision(_ request: PendingRequest, _ verdict: Verdict, number: UInt64) -> Decision {
         let limit = request.bucket.limit
         let time = limit.time(of: request.cost) ?? 0
-        let isAdmitted = number < UInt64(verdict.admitted)
+        let isAdmitted = number < UInt64(verdict.admitted) + (isPlanted(.admitsOneMore) ? 1 : 0)
         guard isAdmitted else {
             var decision = Decision.settled(
                 allowed: false, limit: limit, tat: verdict.tat, cost: request.cost, at: verdict.axis)
@@ -219,7 +223,7 @@ extension Holder {
             keys.count(request.bucket.id, admitted: 0, refused: 1, tokens: decision.remaining)
             return decision
         }
-        let tat = verdict.tat - Int64(UInt64(verdict.admitted) - 1 - number) * time
+        let tat = verdict.tat - (Int64(verdict.admitted) - 1 - Int64(number)) * time
         var decision = Decision.settled(allowed: true, limit: limit, tat: tat, cost: request.cost, at: verdict.axis)
         decision.dueIn = max(0, tat - verdict.axis - limit.tolerance)
         keys.count(request.bucket.id, admitted: request.cost, refused: 0, tokens: decision.remaining)

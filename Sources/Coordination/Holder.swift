@@ -176,6 +176,8 @@ public struct Holder: ~Copyable {
         let bucket = waiting.request.bucket
         counters.isolated += 1
         switch bucket.onIsolation {
+        case .deny where isPlanted(.admitsWhenIsolated):
+            settle(waiting, Decision(outcome: .allowed, limit: bucket.limit.burst))
         case .deny:
             settle(waiting, .unavailable(cause, limit: bucket.limit.burst))
         case .share:
@@ -247,7 +249,8 @@ public struct Holder: ~Copyable {
 
     /// Ends a ticket; nil if it has ended before.
     mutating func takeTicket(_ ticket: UInt64) -> Waiting? {
-        guard let waiting = tickets.removeValue(forKey: ticket) else { return nil }
+        guard let waiting = tickets[ticket] else { return nil }
+        if !isPlanted(.settlesTwice) { tickets[ticket] = nil }
         if let line = lines.firstIndex(where: { $0.tenant == waiting.askedOf }) { lines[line].waiting -= 1 }
         return waiting
     }
@@ -307,6 +310,7 @@ public struct Holder: ~Copyable {
 
     /// The clock may have stood still or jumped: brackets and everything held by them are void.
     public mutating func distrustClock(store: some AllowanceStore) {
+        if isPlanted(.distrustKeepsSpans) { return }
         store.withEachTable { $0.discardAll() }
         for i in brackets.indices { brackets[i] = Bracket(epoch: 0, base: 0, tag: brackets[i].tag &+ 1) }
         // The answers to reports that are under way would be bracketed by a clock reading from before the jump.

@@ -97,7 +97,7 @@ extension Owner {
     /// Proposals are lost when the leader changes; nobody says so. Covers merge by `max`, so proposing them again is harmless.
     private mutating func repeatLostProposals(now: ClockTime) {
         let patience = min(max(Owner.proposalPatience, 4 * commitTime), Owner.mostProposalPatience)
-        for i in inFlight.indices where now - inFlight[i].proposedAt > patience {
+        for i in inFlight.indices where now - inFlight[i].proposedAt > patience && !isPlanted(.neverProposesAgain) {
             // The same bounds with fresh stamps, as far as the tenures still stand.
             var covers: [Cover] = []
             for cover in inFlight[i].covers
@@ -152,13 +152,16 @@ extension Owner {
     @discardableResult
     public mutating func release(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) -> Bool {
         guard tenures[range].phase == .serving else { return false }
-        tenures[range].phase = .releasing
-        stopServing(range)
+        if !isPlanted(.grantsAfterRelease) {
+            tenures[range].phase = .releasing
+            stopServing(range)
+        }
         let axis = tenures[range].axis(at: now)
         var tats: [BucketID: AxisTime] = [:]
         // A bucket without a record starts at its bound; one with a record stands where the record says.
         for bound in state.bounds(of: range, after: axis) { tats[bound.id] = bound.time }
         tenures[range].buckets.forEach { id, bucket in
+            if isPlanted(.releaseForgetsSlack), tats[id] == nil { return }
             tats[id] = bucket.tat > axis.ns ? AxisTime(ns: bucket.tat) : nil
         }
         var floors = tenures[range].floors
@@ -169,7 +172,7 @@ extension Owner {
             ReleaseChunk(
                 range: range, epoch: tenures[range].epoch, chunk: UInt32(k), count: UInt32(count), stamp: axis,
                 tats: Array(sorted.dropFirst(k * Command.mostBounds).prefix(Command.mostBounds)),
-                floors: k == count - 1 ? floors : [])
+                floors: k == count - 1 && !isPlanted(.releaseForgetsFloors) ? floors : [])
         }
         for waiter in tenures[range].waiting {
             give(

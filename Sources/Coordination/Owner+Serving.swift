@@ -11,18 +11,19 @@ extension Owner {
     public mutating func receive(
         _ report: Report, from holder: NodeID, state: borrowing ReplicatedState, now: ClockTime
     ) -> Answer? {
+        let now = isPlanted(.readsClockBeforeBytes) && report.number % 128 == 127 ? now + -100_000_000 : now
         openSession(report.session, holder: holder, now: now)
         sessions[report.session]!.lastHeard = now
         acknowledge(report.session, through: report.verdictsSeen)
         let last = sessions[report.session]!.lastNumber
-        if report.number == last {
+        if report.number == last, !isPlanted(.answersRepeatsAnew) {
             count { $0.repeatedReports += 1 }
             guard var answer = sessions[report.session]!.lastAnswer else { return nil }
             answer.verdicts = unseenVerdicts(report.session)
             return answer
         }
         // A late copy of an older report: its answer was taken, or the holder has given it up.
-        guard report.number > last else { return nil }
+        guard report.number > last || isPlanted(.answersRepeatsAnew) else { return nil }
         count { $0.reports += 1 }
         var readings: [AxisReading] = []
         var seenRanges: UInt64 = 0
@@ -71,6 +72,7 @@ extension Owner {
             let known = tenures[range].buckets[position].request
             tenures[range].buckets[position].request = max(largest, known - known / 8)
         }
+        if isPlanted(.takesSpansBack) { tenures[range].buckets[position].tat -= item.want / 2 }
         let before = max(tenures[range].buckets[position].tat, axis.ns)
         var unmet = item.refused > 0
         for group in item.waiting {
@@ -107,7 +109,7 @@ extension Owner {
         var start = startOfBucket(id, range, terms, state: state)
         // A new version of a rule starts with as many tokens used as the old one had.
         var carriedUntil = AxisTime.never.ns
-        for old in predecessors {
+        for old in predecessors where !isPlanted(.forgetsPredecessors) {
             let known = tenures[range].buckets.find(old.id).map { AxisTime(ns: tenures[range].buckets[$0].tat) }
             let tat = known ?? state.bound(of: old.id, in: range)
             start = max(start, axis + terms.timeOfTokens(in: tat - axis, of: old))
@@ -129,8 +131,11 @@ extension Owner {
         _ id: BucketID, _ range: RangeID, _ terms: BucketTerms, state: borrowing ReplicatedState
     ) -> AxisTime {
         let slack = parameters.slack(tolerance: terms.tolerance, exact: terms.exact)
-        let handedOut = max(state.bound(of: id, in: range), state.floor(of: range) + slack)
-        return max(handedOut + parameters.margin, tenures[range].floors[id.toleranceClass])
+        let bound = isPlanted(.takeoverForgetsBound) ? .never : state.bound(of: id, in: range)
+        let handedOut = max(bound, state.floor(of: range) + (isPlanted(.takeoverForgetsSlack) ? 0 : slack))
+        let margin = isPlanted(.takeoverForgetsMargin) ? 0 : parameters.margin
+        let forgotten = isPlanted(.startIgnoresFloors) ? .never : tenures[range].floors[id.toleranceClass]
+        return max(handedOut + margin, forgotten)
     }
 
     /// Makes room in a full table: full buckets vanish for free; if there are none in sight, the least `tat` in sight is
@@ -142,7 +147,9 @@ extension Owner {
             return
         }
         let kind = id.toleranceClass
-        tenures[range].floors[kind] = max(tenures[range].floors[kind], AxisTime(ns: tat))
+        if !isPlanted(.forgettingRefills) {
+            tenures[range].floors[kind] = max(tenures[range].floors[kind], AxisTime(ns: tat))
+        }
         tenures[range].buckets.remove(at: tenures[range].buckets.find(id)!)
         count { $0.forgotten += 1 }
     }
@@ -166,9 +173,14 @@ extension Owner {
         _ id: BucketID, _ range: RangeID, _ terms: BucketTerms, state: borrowing ReplicatedState, axis: AxisTime
     ) -> AxisTime {
         let horizon = state.horizon(of: range)
-        guard tenures[range].isCovered, axis <= horizon + parameters.grace else { return .never }
+        guard tenures[range].isCovered, axis <= horizon + parameters.grace || isPlanted(.ignoresGrace) else {
+            return .never
+        }
+        if isPlanted(.grantsOnProposedBound), let at = tenures[range].buckets.find(id) {
+            return max(AxisTime(ns: tenures[range].buckets[at].proposed), state.bound(of: id, in: range))
+        }
         let slack = parameters.slack(tolerance: terms.tolerance, exact: terms.exact)
-        return max(state.bound(of: id, in: range), min(axis, horizon) + slack)
+        return max(state.bound(of: id, in: range), (isPlanted(.ignoresHorizon) ? axis : min(axis, horizon)) + slack)
     }
 
     /// Decides a group of equal requests: the first so many pass, the others do not, or wait for the log. Returns whether any
@@ -187,9 +199,9 @@ extension Owner {
                     tat: tat, refusalTat: tat), to: session)
             return false
         }
-        let start = max(tat, axis)
+        let start = isPlanted(.savesBeyondBurst) ? tat : max(tat, axis)
         let allowed = axis + terms.tolerance + group.longestWait - reserve
-        let fitting = max(0, min(Int64(group.count), (allowed - start) / group.time))
+        let fitting = isPlanted(.deniesEverything) ? 0 : max(0, min(Int64(group.count), (allowed - start) / group.time))
         let cover = covered(id, range, terms, state: state, axis: axis)
         let admitted = max(0, min(fitting, (cover - start) / group.time))
         let end = start + admitted * group.time
@@ -285,9 +297,11 @@ extension Owner {
         // While the bucket is more than half full, time is what an allowance runs out of first.
         let wanted = left > terms.tolerance / 2 ? max(item.want, Owner.allowanceTime) : item.want
         let cover = covered(item.id, range, terms, state: state, axis: axis)
-        let length = min(wanted, left / Int64(2 * holders), cover - start, Owner.longestAllowance(terms))
+        let share = isPlanted(.lendsBeyondBurst) ? wanted : left / Int64(2 * holders)
+        let length = min(wanted, share, cover - start, Owner.longestAllowance(terms))
         let units = length / terms.emissionInterval
-        guard units > 0, units * terms.emissionInterval >= tenures[range].buckets[position].request,
+        guard units > 0, !isPlanted(.deniesEverything),
+            units * terms.emissionInterval >= tenures[range].buckets[position].request,
             terms.tolerance - units * terms.emissionInterval >= Owner.leastBracketRoom
         else {
             if cover - start < min(wanted, left / Int64(2 * holders)) {
@@ -297,7 +311,7 @@ extension Owner {
             return nil
         }
         let end = start + units * terms.emissionInterval
-        tenures[range].buckets[position].tat = end.ns
+        if !isPlanted(.lendsWithoutSpending) { tenures[range].buckets[position].tat = end.ns }
         tenures[range].wasUsed = true
         count { $0.allowances += 1 }
         askAhead(position, range, item.id, terms, cover: cover, axis: axis)
@@ -336,7 +350,8 @@ extension Owner {
         for i in 1...admitted {
             // Due when its span ends within the burst.
             let due = max(0, start + i * group.time - terms.tolerance - axis)
-            admissions.append(Admission(id: id, terms: terms, time: group.time, at: now + due))
+            admissions.append(
+                Admission(id: id, terms: terms, time: group.time, start: start + (i - 1) * group.time, at: now + due))
         }
     }
 }

@@ -65,6 +65,8 @@ public struct Owner: ~Copyable {
         public var id: BucketID
         public var terms: BucketTerms
         public var time: Int64
+        /// Where its span starts on the range's axis.
+        public var start: AxisTime
         public var at: ClockTime
     }
 
@@ -106,6 +108,8 @@ public struct Owner: ~Copyable {
 
     public func isServing(_ range: RangeID) -> Bool { tenures[range].phase == .serving }
 
+    /// Whether a cover of this tenure has been applied: before that it hands out nothing.
+    public func isCovered(_ range: RangeID) -> Bool { tenures[range].phase == .serving && tenures[range].isCovered }
     public func isReleasing(_ range: RangeID) -> Bool { tenures[range].phase == .releasing }
 
     /// The ranges in service, one bit each.
@@ -121,6 +125,8 @@ public struct Owner: ~Copyable {
     public var bucketCount: Int { RangeID.all.reduce(0) { $0 + tenures[$1].buckets.count } }
 
     public var waitingGroups: Int { waitingCount }
+    /// Batches of covers that have been proposed and not been applied.
+    public var coversInFlight: Int { inFlight.count }
 
     /// What the owner knows of a bucket: its `tat` and how many holders share it.
     public func inspect(_ id: BucketID, in range: RangeID, at now: ClockTime) -> (
@@ -142,8 +148,8 @@ public struct Owner: ~Copyable {
                 parameters = state.parameters
                 drift = parameters.drift
             case .assigned(let range):
-                end(range)
-                if state.owner(of: range) == tenant { takeOver(range, state: state, now: now) }
+                if !isPlanted(.ignoresOwnEnd) || isOurs(state.owner(of: range)) { end(range) }
+                if isOurs(state.owner(of: range)) { takeOver(range, state: state, now: now) }
             case .covered(let range):
                 anchors.covered(range, epoch: state.epoch(of: range), stamp: state.stamp(of: range), clock: now)
                 // A cover that counted is of the current epoch, and so is this tenure, if there is one.
@@ -168,14 +174,14 @@ public struct Owner: ~Copyable {
         drift = parameters.drift
         for range in RangeID.all {
             anchors.restored(range, epoch: state.epoch(of: range), stamp: state.stamp(of: range), clock: now)
-            let isStillOurs = tenures[range].epoch == state.epoch(of: range) && state.owner(of: range) == tenant
-            if tenures[range].phase != .none, !isStillOurs {
+            let isStillOurs = tenures[range].epoch == state.epoch(of: range) && isOurs(state.owner(of: range))
+            if tenures[range].phase != .none, !isStillOurs, !isPlanted(.snapshotKeepsTenure) {
                 releases[range] = nil
                 end(range)
             } else if tenures[range].phase == .serving {
                 serveWaiting(range, state: state, now: now)
-            } else if tenures[range].phase == .none, state.owner(of: range) == tenant,
-                state.epoch(of: range) > lastEpochs[range.index]
+            } else if tenures[range].phase == .none, isOurs(state.owner(of: range)),
+                state.epoch(of: range) > lastEpochs[range.index] || isPlanted(.resumesEndedEpoch)
             {
                 // The entry that assigned it is in the snapshot; applying it late is as good.
                 takeOver(range, state: state, now: now)
@@ -185,8 +191,15 @@ public struct Owner: ~Copyable {
 
     /// The clock may have stood still or jumped: nothing that was computed with it may be used any more.
     public mutating func distrustClock() {
-        for range in RangeID.all where tenures[range].phase == .serving { end(range) }
-        anchors.forgetAll()
+        for range in RangeID.all where tenures[range].phase == .serving && !isPlanted(.distrustKeepsTenures) {
+            end(range)
+        }
+        if !isPlanted(.distrustKeepsAnchors) { anchors.forgetAll() }
+    }
+
+    /// Whether a tenant is this very process, and not one that ran on the same node before.
+    private func isOurs(_ owner: Tenant?) -> Bool {
+        owner == tenant || isPlanted(.ignoresIncarnation) && owner?.node == tenant.node
     }
 
     private mutating func takeOver(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) {

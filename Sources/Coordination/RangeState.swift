@@ -43,7 +43,7 @@ struct RangeState: ~Copyable {
     /// A new tenure, unless somebody else was faster. Returns whether it came about.
     mutating func assign(_ assignment: Assignment, index: LogIndex) -> Bool {
         guard assignment.replaces == epoch else { return false }
-        floor = max(floor, horizon)
+        if !isPlanted(.takeoverForgetsFloor) { floor = max(floor, horizon) }
         epoch = index
         owner = Tenant(node: assignment.node, incarnation: assignment.incarnation)
         release = nil
@@ -54,7 +54,7 @@ struct RangeState: ~Copyable {
     mutating func cover(_ cover: Cover) -> Bool {
         // Under another epoch this is a dead owner's proposal: it is harmless for the promise, since that owner has applied its
         // end by now, but it must not eat the new owner's tokens.
-        guard cover.epoch == epoch, owner != nil else { return false }
+        guard cover.epoch == epoch || isPlanted(.deadCoversCount), owner != nil else { return false }
         let sweeps = cover.stamp.ns >> RangeState.sweepShift > stamp.ns >> RangeState.sweepShift
         stamp = max(stamp, cover.stamp)
         horizon = max(horizon, cover.horizon)
@@ -72,7 +72,7 @@ struct RangeState: ~Copyable {
         partial.received += 1
         partial.tats += chunk.tats
         stamp = max(stamp, chunk.stamp)
-        guard partial.received == partial.count else {
+        guard partial.received == partial.count || isPlanted(.releasesByFirstChunk) else {
             release = partial
             return false
         }

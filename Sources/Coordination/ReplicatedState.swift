@@ -141,7 +141,7 @@ public struct ReplicatedState: ~Copyable {
             writer.write(ranges[range].owner?.incarnation ?? 0)
             writer.write(ranges[range].floor.ns)
             writer.write(ranges[range].stamp.ns)
-            writer.write(ranges[range].horizon.ns)
+            writer.write(isPlanted(.snapshotForgetsHorizon) ? AxisTime.never.ns : ranges[range].horizon.ns)
             writer.write(each: ranges[range].bounds.floors) { $0.write($1.ns) }
             writer.write(each: ranges[range].bounds.sorted(after: .never)) { $0.write($1) }
             let release = ranges[range].release

@@ -103,7 +103,7 @@ public struct AllowanceTable: ~Copyable, Sendable {
     ) -> Verdict {
         guard let at = table.find(id) else { return .unknown }
         let axis = table[at].base &+ scaled
-        let x = max(table[at].start, axis)
+        let x = isPlanted(.spendsExpired) ? table[at].start : max(table[at].start, axis)
         if x &+ time <= table[at].end, time > 0 {
             table[at].start = x &+ time
             noteUse(at, id, tokens)
@@ -122,7 +122,7 @@ public struct AllowanceTable: ~Copyable, Sendable {
             return .allowed(tat: AxisTime(ns: max(table[at].tat, axis)), axis: AxisTime(ns: axis))
         }
         // The axis is at most `axis`, and the owner's tat at least the known one: a request that fails by these fails there.
-        if time > 0, axis &+ tolerance &- time < table[at].tat {
+        if time > 0, axis &+ (isPlanted(.refusesAheadOfClock) ? 0 : tolerance) &- time < table[at].tat {
             if table[at].refused < .max { table[at].refused += 1 }
             markDirty(at, id)
             return .limited(tat: AxisTime(ns: table[at].tat), axis: AxisTime(ns: axis))
@@ -144,7 +144,7 @@ public struct AllowanceTable: ~Copyable, Sendable {
             }
             let x = max(extra.start, axis)
             if x &+ time <= extra.end {
-                extras[Int(index) - 1].start = x &+ time
+                if !isPlanted(.spendsExtrasTwice) { extras[Int(index) - 1].start = x &+ time }
                 if table[at].end &- max(table[at].start, table[at].base &+ scaled) < time {
                     swapIn(index, after: previous, at: at, scaled: scaled)
                 }
@@ -208,7 +208,7 @@ public struct AllowanceTable: ~Copyable, Sendable {
         table[at].tat = max(table[at].tat, tat.ns)
         let axis = table[at].base &+ scaled
         let isLive = table[at].end > max(table[at].start, axis)
-        if table[at].tag == tag {
+        if table[at].tag == tag || isPlanted(.mixesEpochs) {
             // Brackets of one epoch all hold; the lowest is the best.
             table[at].base = min(table[at].base, base)
         } else if !isLive {

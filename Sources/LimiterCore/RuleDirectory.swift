@@ -209,7 +209,8 @@ public final class RuleDirectory: Sendable {
         var limit = compiled[index].limit
         let hasOverrides = compiled[index].hasOverrides
         let (range, id) = KeyedHash.bucket(
-            compiled[index].prefix, key: key, identity: (compiled[index].version, 0)
+            compiled[index].prefix, key: key,
+            identity: (isPlanted(.identityWithoutVersion) ? 0 : compiled[index].version, 0)
         ) { keyHash in
             if hasOverrides, let override = overrides[index][keyHash], key.hasSameBytes(as: override.key) {
                 limit = override.limit

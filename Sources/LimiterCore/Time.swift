@@ -64,11 +64,12 @@ public struct DriftBound: Hashable, Sendable, BitwiseCopyable {
     /// `ns * (1 + rho + rho^2)`, rounded up.
     @inline(__always)
     public func longest(_ ns: Int64) -> Int64 {
+        if isPlanted(.ignoresDrift) { return ns }
         let product = UInt64(bitPattern: ns).multipliedFullWidth(by: excess)
         return ns &+ Int64(bitPattern: (product.high << 32) | (product.low >> 32)) &+ 1
     }
 
     /// The shortest stretch that any clock within the bound may have counted while ours counted `ns` (from 0 upwards):
     /// `ns * (1 - rho)`, rounded down.
-    public func shortest(_ ns: Int64) -> Int64 { ns - (longest(ns) - ns) }
+    public func shortest(_ ns: Int64) -> Int64 { isPlanted(.continuesTooFast) ? longest(ns) : ns - (longest(ns) - ns) }
 }

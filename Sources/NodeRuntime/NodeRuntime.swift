@@ -120,6 +120,8 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         nextChange += 1
         let request = RequestID(incarnation: configuration.incarnation, number: number)
         switch propose(.rules(rules, request)) {
+        case .appended where isPlanted(.completesUncommitted):
+            complete(number, .applied(raft.lastIndex))
         case .appended, .forwarded:
             changes.append((number, ticks + NodeRuntime.changePatience))
         case .refused(.noLeader):
@@ -198,7 +200,9 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
             didSomething = true
             for message in ready.messages { outputs.messages.append((message.to, .raft(message))) }
             if let write = ready.write {
-                if !write.messagesAfterSync.isEmpty { held.append((write.number, write.messagesAfterSync)) }
+                if !write.messagesAfterSync.isEmpty {
+                    held.append((isPlanted(.vouchesTooEarly) ? 0 : write.number, write.messagesAfterSync))
+                }
                 outputs.writes.append(write)
             }
             if let snapshot = ready.snapshot {

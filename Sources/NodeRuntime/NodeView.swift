@@ -88,10 +88,3 @@ extension NodeRuntime {
         public var refusedPerSecond: Double
     }
 }
-
-extension NodeRuntime {
-    /// How far a bucket's `tat` lies ahead of the axis, in nanoseconds, if this node owns it and knows it; for tests.
-    package func inspect(_ bucket: Bucket, now: ClockTime) -> Int64? {
-        owner.inspect(bucket.id, in: bucket.range, at: now).map { $0.tat - $0.axis }
-    }
-}

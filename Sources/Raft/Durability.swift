@@ -49,6 +49,7 @@ struct Durability: Sendable {
     mutating func replaced(from index: LogIndex) {
         durableIndex = min(durableIndex, index - 1)
         firstUnwritten = min(firstUnwritten, index)
+        if isPlanted(.trustsReplacedWrites) { return }
         for flight in flights.indices { flights[flight].lastIndex = min(flights[flight].lastIndex, index - 1) }
     }
 
@@ -68,7 +69,7 @@ struct Durability: Sendable {
         // entries of this very write would then vouch for whatever older entries were there before. So it counts
         // only what is durable already. It moves with writes that have another reason: as a mere hint it is worth none
         // of its own.
-        let hint = max(writtenHardState.commit, min(commit, durableIndex))
+        let hint = max(writtenHardState.commit, isPlanted(.commitAheadOfDisk) ? commit : min(commit, durableIndex))
         let hardState = HardState(term: term, vote: vote, commit: hint)
         let entries = firstUnwritten <= log.lastIndex ? Array(log.entries(firstUnwritten...log.lastIndex)) : []
         lastNumber += 1

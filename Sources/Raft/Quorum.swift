@@ -26,14 +26,14 @@ package struct Quorum: Sendable {
             guard reach > best else { continue }
             var supporters = 0
             for member in 0..<members where value(member) >= reach { supporters += 1 }
-            if supporters >= size { best = reach }
+            if supporters >= (isPlanted(.minorityCommits) ? members / 2 : size) { best = reach }
         }
         return best
     }
 
     /// Whether an election is decided.
     package func outcome(granted: Int, refused: Int) -> Outcome {
-        if granted >= size { return .won }
+        if granted >= (isPlanted(.minorityElects) ? members / 2 : size) { return .won }
         if members - refused < size { return .lost }
         return .open
     }

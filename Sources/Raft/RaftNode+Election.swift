@@ -125,11 +125,16 @@ extension RaftNode {
     /// Called for a message of an older term; true if it is handled like any other.
     mutating func answerStale(_ message: Message) -> Bool {
         switch message.body {
+        case .append where isPlanted(.followsOldLeader), .voteResponse where isPlanted(.countsStaleVotes),
+            .appendResponse where isPlanted(.countsStaleAcks):
+            return true
+        case .preVote where isPlanted(.deafToLowerTerms), .preVoteResponse where isPlanted(.deafToLowerTerms):
+            return false
         case .append, .heartbeat, .snapshotChunk:
             // A deposed leader; or the leader of a majority that this node, alone in a higher term, has to rejoin: then
             // the leader must learn our term, or it would never get through to us (etcd-io/raft,
             // TestFreeStuckCandidateWithCheckQuorum).
-            send(.staleTerm, to: message.from)
+            if !isPlanted(.silentToOldLeaders) { send(.staleTerm, to: message.from) }
             return false
         case .vote:
             send(.voteResponse(granted: false), to: message.from)
@@ -164,7 +169,8 @@ extension RaftNode {
     // MARK: - Votes
 
     private func isUpToDate(_ last: (term: Term, index: LogIndex)) -> Bool {
-        last >= (log.lastTerm, log.lastIndex)
+        if isPlanted(.comparesLengthsOnly) { return last.index >= log.lastIndex }
+        return last >= (log.lastTerm, log.lastIndex) || isPlanted(.votesForShorterLogs)
     }
 
     /// Whether there is a leader that was heard from within the shortest election timeout, or this node is it.
@@ -185,7 +191,7 @@ extension RaftNode {
 
     mutating func handleVote(_ message: Message, last: (term: Term, index: LogIndex)) {
         let free = vote == nil && leader == nil
-        guard free || vote == message.from, isUpToDate(last) else {
+        guard free || vote == message.from || isPlanted(.votesTwice), isUpToDate(last) else {
             send(.voteResponse(granted: false), to: message.from)
             return
         }

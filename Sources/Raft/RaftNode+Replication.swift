@@ -11,7 +11,7 @@ extension RaftNode {
 
     mutating func acknowledgeOwnLog() {
         guard let own = position(of: id) else { return }
-        progress[own].match = durability.durableIndex
+        progress[own].match = isPlanted(.countsUnwrittenEntries) ? log.lastIndex : durability.durableIndex
         advanceCommit()
     }
 
@@ -19,7 +19,7 @@ extension RaftNode {
     /// by counting, since a later leader could still replace it (section 5.4.2, figure 8).
     private mutating func advanceCommit() {
         let reached = quorum.reached { progress[$0].match }
-        guard reached > commitIndex, log.term(at: reached) == term else { return }
+        guard reached > commitIndex, log.term(at: reached) == term || isPlanted(.commitsOldTerms) else { return }
         uncommittedBytes -= log.weight(of: commitIndex + 1...reached)
         commitIndex = reached
         replicationDue = true
@@ -86,7 +86,7 @@ extension RaftNode {
         heartbeatDeadline = now + configuration.heartbeatTicks
         for position in progress.indices where voters[position] != id {
             // What lies beyond `match` in the follower's log may be something else than what is committed here.
-            let commit = min(commitIndex, progress[position].match)
+            let commit = isPlanted(.unclampedHeartbeats) ? commitIndex : min(commitIndex, progress[position].match)
             send(.heartbeat(commit: commit, sequence: now), to: voters[position])
         }
     }
@@ -154,7 +154,7 @@ extension RaftNode {
         progress[position].heartbeatAnswered = sequence
         progress[position].context = context
         switch progress[position].state {
-        case .probe(awaiting: true):
+        case .probe(awaiting: true) where !isPlanted(.neverProbesAgain):
             // The peer is there, so the probe or its answer may have been lost.
             progress[position].state = .probe(awaiting: false)
             replicationDue = true
@@ -171,7 +171,7 @@ extension RaftNode {
             progress[position].matchAtHeartbeat = progress[position].match
         case .snapshot:
             retryChunk(to: position)
-        case .probe(awaiting: false):
+        case .probe:
             break
         }
     }
@@ -187,7 +187,10 @@ extension RaftNode {
             guard previous.index > commitIndex else { throw conflict(at: previous.index, term: previous.term) }
             return reject(previous)
         }
-        if let new = entries.firstIndex(where: { $0.index >= log.baseIndex && log.term(at: $0.index) != $0.term }) {
+        if let new = entries.firstIndex(where: {
+            $0.index >= log.baseIndex && log.term(at: $0.index) != $0.term
+                || isPlanted(.truncatesMatching) && $0.index > commitIndex
+        }) {
             let index = entries[new].index
             guard index > commitIndex else { throw conflict(at: index, term: entries[new].term) }
             // Only a real conflict removes entries: an old append, overtaken by a longer one, must not shorten the log.
@@ -197,7 +200,7 @@ extension RaftNode {
             }
             log.append(entries[new...])
         }
-        commitIndex = max(commitIndex, min(commit, lastNew))
+        commitIndex = max(commitIndex, min(commit, isPlanted(.commitsUnmatched) ? log.lastIndex : lastNew))
         // Whatever is committed here is in the leader's log as well, even if this append was about less.
         pendingAcknowledgement = max(pendingAcknowledgement ?? 0, lastNew, commitIndex)
     }

@@ -51,7 +51,7 @@ extension RaftNode {
     // MARK: - The follower's side
 
     mutating func handleChunk(_ chunk: SnapshotChunk, from peer: NodeID) throws(PeerViolation) {
-        if chunk.index <= commitIndex {
+        if chunk.index <= commitIndex, !isPlanted(.adoptsOldSnapshots) {
             if let own = log.term(at: chunk.index), own != chunk.term {
                 throw PeerViolation(
                     .committedConflict,
@@ -62,7 +62,7 @@ extension RaftNode {
             acknowledge(commitIndex)
             return
         }
-        if log.term(at: chunk.index) == chunk.term {
+        if log.term(at: chunk.index) == chunk.term, !isPlanted(.snapshotsDropLog), !isPlanted(.adoptsOldSnapshots) {
             // The log agrees with the snapshot's last entry, hence with all before it (Log Matching): they are all here
             // and all committed, and the state machine gets them one by one.
             commitIndex = chunk.index

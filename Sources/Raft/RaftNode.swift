@@ -100,7 +100,7 @@ public struct RaftNode: Sendable {
         self.configuration = configuration
         self.voters = (restored.snapshot?.voters ?? voters).sorted()
         term = restored.hardState.term
-        vote = restored.hardState.vote
+        vote = isPlanted(.forgetsVote) ? nil : restored.hardState.vote
         log = RaftLog(snapshot: restored.snapshot, entries: restored.entries)
         // The commit index on the disk is a hint that may be older than the snapshot.
         commitIndex = max(restored.hardState.commit, log.snapshotIndex)
@@ -258,6 +258,7 @@ public struct RaftNode: Sendable {
     }
 
     mutating func sendAfterSync(_ body: Message.Body, to peer: NodeID) {
+        if isSentBeforeSync(body) { return send(body, to: peer) }
         outboxAfterSync.append(Message(from: id, to: peer, term: term, body: body))
     }
 }

@@ -1,20 +1,26 @@
 /// A place in a text: line and column from 1, the column in Unicode scalars.
-struct Position: Equatable, Sendable {
-    var line: Int
-    var column: Int
+package struct Position: Equatable, Sendable {
+    package var line: Int
+    package var column: Int
 
-    static let start = Position(line: 1, column: 1)
+    package static let start = Position(line: 1, column: 1)
 }
 
 /// A rules file as a tree of values, whatever it was written in; every value knows its place.
-struct Document: Sendable {
-    struct Entry: Sendable {
-        var key: String
-        var position: Position
-        var value: Document
+package struct Document: Sendable {
+    package struct Entry: Sendable {
+        package var key: String
+        package var position: Position
+        package var value: Document
+
+        package init(key: String, position: Position, value: Document) {
+            self.key = key
+            self.position = position
+            self.value = value
+        }
     }
 
-    enum Content: Sendable {
+    package enum Content: Sendable {
         /// A string in quotes.
         case text(String)
         /// Anything that stands without quotes: a number, `true`, `null`; in YAML also a word.
@@ -24,11 +30,16 @@ struct Document: Sendable {
         case map([Entry])
     }
 
-    var content: Content
-    var position: Position
+    package var content: Content
+    package var position: Position
+
+    package init(content: Content, position: Position) {
+        self.content = content
+        self.position = position
+    }
 
     /// What it is, for messages; a long text is cut.
-    var summary: String {
+    package var summary: String {
         switch content {
         case .text(let text): "the text \"\(Document.excerpt(text))\""
         case .bare(let text): Document.isNull(text) ? "nothing" : "'\(Document.excerpt(text))'"
@@ -38,7 +49,7 @@ struct Document: Sendable {
     }
 
     /// The beginning of a text, fit for one line of a message.
-    static func excerpt(_ text: String) -> String {
+    package static func excerpt(_ text: String) -> String {
         var excerpt = ""
         for scalar in text.unicodeScalars.prefix(40) {
             excerpt.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
@@ -51,7 +62,7 @@ struct Document: Sendable {
 }
 
 /// Why a text is no document at all: its place and the reason.
-struct DocumentError: Error, Equatable {
-    var position: Position
-    var message: String
+package struct DocumentError: Error, Equatable {
+    package var position: Position
+    package var message: String
 }

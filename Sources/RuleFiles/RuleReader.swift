@@ -1,7 +1,7 @@
-import LimiterCore
+package import LimiterCore
 
 /// Turns a document into rules and notes all that is wrong with it; whatever cannot be read is left out of the result.
-struct RuleReader {
+package struct RuleReader {
     let file: String
     /// Whether the document is JSON, where text always has quotes.
     var isJSON = false
@@ -10,16 +10,16 @@ struct RuleReader {
 
     static let ruleFields = ["name", "rate", "burst", "onLimit", "onIsolation", "exact", "shadow", "overrides"]
 
-    init(file: String) { self.file = file }
+    package init(file: String) { self.file = file }
 
     /// What was wrong so far, in the order of the file.
-    var error: RuleFileError? {
+    package var error: RuleFileError? {
         if problems.isEmpty { return nil }
         let sorted = problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
         return RuleFileError(problems: sorted, omitted: omitted)
     }
 
-    private mutating func report(_ position: Position, _ message: String) {
+    package mutating func report(_ position: Position, _ message: String) {
         guard problems.count < RuleFileError.mostProblems else {
             omitted += 1
             return
@@ -29,7 +29,7 @@ struct RuleReader {
 
     // MARK: The file
 
-    mutating func rules(of root: Document) -> [Rule] {
+    package mutating func rules(of root: Document) -> [Rule] {
         guard let fields = fields(of: root, path: "the file", known: ["rules"]) else { return [] }
         guard let list = fields["rules"] else {
             report(root.position, "the file has no field 'rules': write 'rules:' and a list of rules")
@@ -242,9 +242,9 @@ struct RuleReader {
 
     /// The fields by name; anything unknown or given twice is reported, and the rest goes on. What nodes add to a rule when
     /// they show it (`ignored`) may come back.
-    private mutating func fields(of node: Document, path: String, known: [String], ignored: [String] = []) -> [String:
-        Document]?
-    {
+    package mutating func fields(
+        of node: Document, path: String, known: [String], ignored: [String] = []
+    ) -> [String: Document]? {
         guard case .map(let entries) = node.content else {
             report(
                 node.position,
@@ -267,12 +267,12 @@ struct RuleReader {
         return fields
     }
 
-    private func hint(_ name: String, among known: [String]) -> String {
+    package func hint(_ name: String, among known: [String]) -> String {
         NearestName.near(name, among: known, limit: 1).first.map { ": did you mean '\($0)'?" } ?? ""
     }
 
     /// A text; in YAML it may stand without quotes.
-    private func text(_ node: Document) -> String? {
+    package func text(_ node: Document) -> String? {
         switch node.content {
         case .text(let text): text
         case .bare(let text) where !isJSON && !Document.isNull(text): text
@@ -280,7 +280,9 @@ struct RuleReader {
         }
     }
 
-    private mutating func integer(_ node: Document, path: String, name: String, range: ClosedRange<Int64>) -> Int64? {
+    package mutating func integer(
+        _ node: Document, path: String, name: String, range: ClosedRange<Int64>
+    ) -> Int64? {
         var found = node.summary
         if case .bare(let text) = node.content {
             let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
@@ -304,7 +306,9 @@ struct RuleReader {
         return nil
     }
 
-    private mutating func duration(_ node: Document, path: String, name: String, range: ClosedRange<Int64>) -> Int64? {
+    package mutating func duration(
+        _ node: Document, path: String, name: String, range: ClosedRange<Int64>
+    ) -> Int64? {
         let value = text(node).flatMap { DurationText.parse($0) }
         if let value, range.contains(value) { return value }
         let allowed =

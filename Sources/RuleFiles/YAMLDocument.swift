@@ -1,7 +1,7 @@
 import Yams
 
 /// Reads YAML 1.1 through libYAML, without the parts that let a small file become a large one: no anchors, aliases or tags.
-enum YAMLDocument {
+package enum YAMLDocument {
     /// Words that begin with `*` and may be aliases. A composed file shares what aliases repeat, but comparing a mapping's
     /// keys walks all of it: with eight aliases that is at most twenty times the file, with eighty it is for ever.
     static let mostAliasLikes = 8
@@ -9,7 +9,7 @@ enum YAMLDocument {
     static let mostNodes = 1_000_000
 
     /// The one document that `text` holds, or nil if it holds none.
-    static func read(_ text: String) throws(DocumentError) -> Document? {
+    package static func read(_ text: String) throws(DocumentError) -> Document? {
         try refuseBombs(text)
         do {
             // No resolver: what a word means is the reader's business, and regular expressions are slow.

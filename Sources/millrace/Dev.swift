@@ -48,7 +48,7 @@ struct Dev: AsyncParsableCommand {
                 options.rulesFile = rules
                 return options
             }
-            try await NodeProcess(nodes: all) { print(welcome(all)) }.run()
+            try await NodeProcess(nodes: all) { say(welcome(all)) }.run()
         }
     }
 

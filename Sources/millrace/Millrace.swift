@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The command line: `millrace help` teaches it.
 @main
@@ -17,4 +18,10 @@ struct Millrace: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [Dev.self, Serve.self, StatusCommand.self, RulesCommand.self, Check.self, Bench.self])
+}
+
+/// Prints at once, also into a file or a pipe: for what somebody waits for.
+func say(_ text: String) {
+    print(text)
+    fflush(nil)
 }

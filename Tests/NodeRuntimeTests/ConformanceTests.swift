@@ -1,6 +1,6 @@
 import LimiterCore
 import Testing
-import TestSupport
+import Simulator
 
 /// What redis-cell answers to the same calls, to the nanosecond (its `it_rate_limits`; burst 4, one token a second).
 @Suite struct ConformanceTests {

@@ -2,7 +2,7 @@ import Coordination
 import LimiterCore
 import NodeRuntime
 import Testing
-import TestSupport
+import Simulator
 
 /// The second half of the promise: under steady over-demand without faults, at least 0.98 of what an ideal bucket admits.
 @Suite struct DemandTests {

@@ -1,7 +1,7 @@
 import Coordination
 import LimiterCore
 import Testing
-import TestSupport
+import Simulator
 
 @Suite struct FormationTests {
     @Test(arguments: [(1, 3), (2, 5), (3, 1), (4, 3)] as [(UInt64, Int)])

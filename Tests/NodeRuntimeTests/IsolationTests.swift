@@ -2,7 +2,7 @@ import Coordination
 import LimiterCore
 import NodeRuntime
 import Testing
-import TestSupport
+import Simulator
 
 @Suite struct IsolationTests {
     @Test func aNodeThatIsCutOffFollowsTheRule() throws {

@@ -2,7 +2,7 @@ import Coordination
 import LimiterCore
 import NodeRuntime
 import Testing
-import TestSupport
+import Simulator
 
 @Suite struct RuleChangeTests {
     private func isApplied(_ result: Completion.Result?) -> Bool { if case .applied = result { true } else { false } }

@@ -1,5 +1,5 @@
 import LimiterCore
-import TestSupport
+import Simulator
 
 let millisecond: Int64 = 1_000_000
 let second: Int64 = 1_000_000_000

@@ -2,7 +2,7 @@ import Coordination
 import LimiterCore
 import NodeRuntime
 import Testing
-import TestSupport
+import Simulator
 
 @Suite struct WaitingLimitTests {
     /// As many requests as may wait do wait; one more is told at once that it is too many.

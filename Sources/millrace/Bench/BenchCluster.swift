@@ -126,9 +126,3 @@ func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
 }
-
-/// Prints a line at once, also into a file: measurements take a while.
-func say(_ line: String) {
-    print(line)
-    fflush(nil)
-}

@@ -6,7 +6,7 @@ import Raft
 /// A whole cluster of ``NodeRuntime`` values in virtual time: one thread, one seed, every run the same.
 ///
 /// Nodes are numbered from 0; node `i` has the identity `i + 1`. Times are true time in nanoseconds since the start; what a
-/// node reads is its own clock, which starts anywhere and drifts.
+/// node reads is its own clock, which starts anywhere and runs at its own rate.
 package final class SimulatedCluster {
     package struct Options: Sendable {
         package var nodes = 3
@@ -15,6 +15,8 @@ package final class SimulatedCluster {
         package var timing = NodeConfiguration.Timing()
         /// Whether clocks drift, each within half of `rho`.
         package var drifts = true
+        /// How far clocks are off at the most, in parts in 10^9; nil: half of `rho`.
+        package var mostDrift: Int64?
         /// How long a message takes, one way.
         package var delay: ClosedRange<Int64> = 100_000...400_000
         package var lossPermille = 0
@@ -25,6 +27,8 @@ package final class SimulatedCluster {
         package var syncTime: ClosedRange<Int64> = 200_000...1_000_000
         package var tableCapacity = 4_096
         package var compactAfterEntries: UInt64 = 50_000
+        /// Keep every event, not only their hash.
+        package var keepsTrace = false
 
         package init() {}
     }
@@ -34,11 +38,13 @@ package final class SimulatedCluster {
         case message(PeerMessage, from: NodeID, to: Int)
         case written(UInt64, node: Int, incarnation: UInt64)
         case saved(Snapshot, node: Int, incarnation: UInt64)
+        case release([(to: NodeID, message: PeerMessage)], node: Int, incarnation: UInt64)
         case action((SimulatedCluster) -> Void)
     }
 
     private struct Asked {
         var id: BucketID
+        var key: String
         var node: Int
         var cost: Int64
         var incarnation: UInt64
@@ -56,14 +62,30 @@ package final class SimulatedCluster {
     package private(set) var events: [(time: Int64, node: Int, event: NodeEvent)] = []
     /// Keep the decision of each request in ``decisions``.
     package var keepsDecisions = false
-    package var random: TestRandom
+    package var draws: Draws
+    package var trace: Trace
+    /// Who judges; asked at every event.
+    package var invariants: [Invariant] = [] {
+        didSet {
+            ofActions = invariants.filter(\.wantsActions)
+            ofMessages = invariants.filter(\.wantsMessages)
+            ofAdmissions = invariants.filter(\.wantsAdmissions)
+        }
+    }
+    private var ofActions: [Invariant] = []
+    private var ofMessages: [Invariant] = []
+    private var ofAdmissions: [Invariant] = []
+    package var marks = Marks()
     package var lossPermille: Int
-    /// Directed links that carry nothing.
-    private var cutLinks: Set<[Int]> = []
+    package var duplicatePermille: Int
+    package var latePermille: Int
+    /// Directed links that carry nothing, and how often each was cut: several faults may cut one.
+    private var cutLinks: [Int]
     private var heap = EventHeap<Event>()
     private var asked: [UInt64: Asked] = [:]
     private var nextToken: UInt64 = 1
     private var nextIncarnation: UInt64 = 1
+    private var loads = 0
     private let genesis: Genesis
 
     /// A cluster whose nodes all start at time 0. With `options.rules` they are proposed as soon as there is a leader.
@@ -71,16 +93,22 @@ package final class SimulatedCluster {
         self.seed = seed
         self.options = options
         lossPermille = options.lossPermille
-        random = TestRandom(seed)
+        duplicatePermille = options.duplicatePermille
+        latePermille = options.latePermille
+        cutLinks = Array(repeating: 0, count: options.nodes * options.nodes)
+        draws = Draws(seed: seed)
+        trace = Trace(keeps: options.keepsTrace)
         genesis = Genesis(
-            secretHigh: random.next(), secretLow: random.next(), cluster: random.next(), parameters: options.parameters)
-        let half = options.drifts ? options.parameters.rho / 2 : 0
+            secretHigh: draws.next(.secrets), secretLow: draws.next(.secrets), cluster: draws.next(.secrets),
+            parameters: options.parameters)
+        let most = options.drifts ? options.mostDrift ?? options.parameters.rho / 2 : 0
         for i in 0..<options.nodes {
             // The ends are the interesting places.
-            let drift =
-                random.chance(permille: 600)
-                ? (random.chance(permille: 500) ? half : -half) : random.within(-half...half)
-            nodes.append(SimulatedNode(index: i, clockStart: random.within(0...1_000_000_000_000_000), drift: drift))
+            let isAtEnd = draws.chance(permille: 600, .clock, i)
+            let isFast = draws.chance(permille: 500, .clock, i)
+            let drift = isAtEnd ? (isFast ? most : -most) : draws.within(-most...most, .clock, i)
+            let clock = SimulatedClock(start: draws.within(0...1_000_000_000_000_000, .clock, i), drift: drift)
+            nodes.append(SimulatedNode(index: i, clock: clock))
         }
         for i in 0..<options.nodes { start(i) }
     }
@@ -123,7 +151,7 @@ package final class SimulatedCluster {
             // Not all in step.
             push(
                 .tick(node: i, incarnation: incarnation),
-                at: time + options.timing.tick + random.within(-200_000...200_000))
+                at: time + options.timing.tick + draws.within(-200_000...200_000, .tick, i))
             act(i) { runtime, now in runtime.tick(now: now) }
         case .message(let message, let from, let i):
             guard nodes[i].process != nil, !isPaused(i, event), !isCut(Int(from.rawValue) - 1, i, message) else {
@@ -131,7 +159,7 @@ package final class SimulatedCluster {
             }
             act(i) { runtime, now in
                 do throws(PeerViolation) { try runtime.receive(message, from: from, now: now) } catch {
-                    self.failures.append("node \(i) refused a message of node \(from): \(error)")
+                    self.failures.append("node \(i + 1) refused a message of node \(from): \(error)")
                 }
             }
         case .written(let number, let i, let incarnation):
@@ -143,6 +171,11 @@ package final class SimulatedCluster {
         case .saved(let snapshot, let i, let incarnation):
             guard let process = nodes[i].process, process.incarnation == incarnation else { return }
             nodes[i].disk.save(snapshot)
+        case .release(let messages, let i, let incarnation):
+            guard let process = nodes[i].process, process.incarnation == incarnation, !isPaused(i, event) else {
+                return
+            }
+            for (target, message) in messages { send(message, from: i, to: Int(target.rawValue) - 1) }
         case .action(let action):
             action(self)
         }
@@ -164,29 +197,44 @@ package final class SimulatedCluster {
         let now = nodes[i].clock(at: time)
         let result = body(&process.runtime, now)
         carryOut(process.runtime.finish(now: now), of: i, process)
+        for invariant in ofActions { invariant.acted(i, self) }
         return result
     }
 
     private func carryOut(_ outputs: Outputs, of i: Int, _ process: SimulatedNode.Process) {
         for write in outputs.writes {
-            let done = nodes[i].disk.enqueue(write, at: time, taking: random.within(options.syncTime))
+            let duration = draws.within(options.syncTime, .sync, i) + nodes[i].extraSync
+            let done = nodes[i].disk.enqueue(write, at: time, taking: duration)
             push(.written(write.number, node: i, incarnation: process.incarnation), at: done)
         }
         if let snapshot = outputs.snapshot {
-            push(.saved(snapshot, node: i, incarnation: process.incarnation), at: time + random.within(0...20_000_000))
+            push(
+                .saved(snapshot, node: i, incarnation: process.incarnation),
+                at: time + draws.within(0...20_000_000, .snapshot, i))
         }
-        for (target, message) in outputs.messages { send(message, from: i, to: Int(target.rawValue) - 1) }
+        if nodes[i].stall > 0, !outputs.messages.isEmpty {
+            push(
+                .release(outputs.messages, node: i, incarnation: process.incarnation), at: time + nodes[i].stall)
+        } else {
+            for (target, message) in outputs.messages { send(message, from: i, to: Int(target.rawValue) - 1) }
+        }
+        for (target, message) in outputs.messages {
+            for invariant in ofMessages { invariant.said(message, by: i, to: Int(target.rawValue) - 1, self) }
+        }
         for admission in outputs.admissions {
             // `at` may lie ahead of the reading it was decided at: then it is due only then.
             let due = nodes[i].trueTime(of: admission.at - nodes[i].clock(at: time))
             ledgers[admission.id]?.spentByOwner(admission.time, at: time + due)
+            trace.fold(UInt64(bitPattern: admission.time))
+            for invariant in ofAdmissions { invariant.ownerAdmitted(admission, at: time + due, by: i, self) }
         }
         for settled in outputs.settled { settle(settled, at: i) }
         if let directory = outputs.directory { process.directory = directory }
         for completion in outputs.completions { completions[completion.number] = completion.result }
         for event in outputs.events {
-            if case .unreadable(let what) = event { failures.append("node \(i): \(what)") }
+            if case .unreadable(let what) = event { failures.append("node \(i + 1): \(what)") }
             events.append((time, i, event))
+            note(event, of: i)
         }
     }
 
@@ -194,18 +242,47 @@ package final class SimulatedCluster {
         var isCoordination = false
         if case .coordination = message { isCoordination = true }
         nodes[i].countMessage(isCoordination: isCoordination)
-        var copies = random.chance(permille: lossPermille) ? 0 : 1
-        if random.chance(permille: options.duplicatePermille) { copies += 1 }
+        let link = i * nodes.count + j
+        var copies = draws.chance(permille: lossPermille, .loss, link) ? 0 : 1
+        if draws.chance(permille: duplicatePermille, .duplication, link) { copies += 1 }
         for _ in 0..<copies {
-            var delay = random.within(options.delay)
-            if random.chance(permille: options.latePermille) { delay *= random.within(1...50) }
+            var delay = draws.within(options.delay, .delay, link)
+            if draws.chance(permille: latePermille, .lateness, link) { delay *= draws.within(1...50, .lateness, link) }
+            delay += nodes[i].extraDelay + nodes[j].extraDelay
             push(.message(message, from: NodeID(UInt32(i + 1)), to: j), at: time + delay)
         }
     }
 
     private func isCut(_ i: Int, _ j: Int, _ message: PeerMessage) -> Bool {
         if case .raft = message, nodes[i].isCutFromLog || nodes[j].isCutFromLog { return true }
-        return cutLinks.contains([i, j])
+        return cutLinks[i * nodes.count + j] > 0
+    }
+
+    private func note(_ event: NodeEvent, of i: Int) {
+        switch event {
+        case .roleChanged(let role, let term):
+            if role == .leader {
+                marks.reach(.election)
+                trace.note("leader", at: time, node: i, [("term", .int(Int64(term)))])
+            } else {
+                trace.note("role", at: time, node: i, [("role", .text("\(role)")), ("term", .int(Int64(term)))])
+            }
+        case .tookOver(let ranges):
+            marks.reach(.takeover)
+            trace.note("takeover", at: time, node: i, [("ranges", .int(Int64(ranges.count)))])
+        case .lost(let ranges):
+            trace.note("lost", at: time, node: i, [("ranges", .int(Int64(ranges.count)))])
+        case .adoptedSnapshot(let index):
+            marks.reach(.snapshotAdopted)
+            trace.note("snapshot", at: time, node: i, [("index", .int(Int64(index)))])
+        case .compacted(let index, _):
+            marks.reach(.compaction)
+            trace.note("compacted", at: time, node: i, [("index", .int(Int64(index)))])
+        case .rulesChanged(let count, let index):
+            trace.note("rules", at: time, node: i, [("count", .int(Int64(count))), ("index", .int(Int64(index)))])
+        case .leaderChanged, .formed, .assigning, .unreadable:
+            break
+        }
     }
 
     // MARK: Requests
@@ -264,12 +341,15 @@ package final class SimulatedCluster {
             switch verdict {
             case .allowed(let tat, let axis):
                 ledgers[bucket.id]!.spentLocally(cost: cost, node: i, at: time)
+                for invariant in ofAdmissions { invariant.holderAdmitted(bucket, span, by: i, self) }
+                trace.note("admit", at: time, node: i, [("key", .text(key)), ("cost", .int(cost))])
                 if keepsDecisions {
                     decisions[token] = .settled(allowed: true, limit: bucket.limit, tat: tat, cost: cost, at: axis)
                 }
                 return
             case .limited(let tat, let axis) where bucket.longestWait == 0:
                 ledgers[bucket.id]!.refusedLocally()
+                trace.fold(token)
                 if keepsDecisions {
                     decisions[token] = .settled(allowed: false, limit: bucket.limit, tat: tat, cost: cost, at: axis)
                 }
@@ -278,7 +358,7 @@ package final class SimulatedCluster {
                 break
             }
         }
-        asked[token] = Asked(id: bucket.id, node: i, cost: cost, incarnation: process.incarnation)
+        asked[token] = Asked(id: bucket.id, key: key, node: i, cost: cost, incarnation: process.incarnation)
         let pending = PendingRequest(
             bucket: bucket, key: Array(key.utf8), cost: cost, longestWait: min(wait, bucket.longestWait), token: token)
         act(i) { runtime, now in runtime.submit([pending], sink: i, now: now) }
@@ -286,15 +366,26 @@ package final class SimulatedCluster {
 
     private func settle(_ settled: Holder.Settled, at i: Int) {
         guard let request = asked.removeValue(forKey: settled.token) else {
-            failures.append("request \(settled.token) was settled twice, the second time at node \(i)")
+            failures.append("request \(settled.token) was settled twice, the second time at node \(i + 1)")
             return
         }
         guard request.node == i, settled.sink == i else {
-            failures.append("request \(settled.token) of node \(request.node) was settled at node \(i)")
+            failures.append("request \(settled.token) of node \(request.node + 1) was settled at node \(i + 1)")
             return
         }
         if keepsDecisions { decisions[settled.token] = settled.decision }
         ledgers[request.id]!.settled(settled.decision, cost: request.cost, node: i, at: time)
+        let key = ("key", Trace.Value.text(request.key))
+        switch settled.decision.outcome {
+        case .allowed:
+            if settled.decision.isIsolated { marks.reach(.isolation) }
+            if settled.decision.dueIn > 0 { marks.reach(.delayed) }
+            trace.note("admit", at: time, node: i, [key, ("cost", .int(request.cost))])
+        case .limited: trace.note("refuse", at: time, node: i, [key])
+        case .unavailable:
+            marks.reach(.denied)
+            trace.note("unavailable", at: time, node: i, [key])
+        }
     }
 
     /// Requests that wait for their decision.
@@ -304,33 +395,45 @@ package final class SimulatedCluster {
     package func load(
         _ i: Int, rule: String, key: String, perSecond: Double, cost: Int64 = 1, wait: Int64 = 0, until end: Int64
     ) {
-        let mean = Int64(1e9 / perSecond)
-        after(random.within(0...2 * mean)) { cluster in
+        loads += 1
+        askOn(i, rule: rule, key: key, mean: Int64(1e9 / perSecond), cost: cost, wait: wait, load: loads, until: end)
+    }
+
+    private func askOn(
+        _ i: Int, rule: String, key: String, mean: Int64, cost: Int64, wait: Int64, load: Int, until end: Int64
+    ) {
+        after(draws.within(0...2 * mean, .load, load)) { cluster in
             guard cluster.time < end else { return }
             cluster.request(i, rule: rule, key: key, cost: cost, wait: wait)
-            cluster.load(i, rule: rule, key: key, perSecond: perSecond, cost: cost, wait: wait, until: end)
+            cluster.askOn(i, rule: rule, key: key, mean: mean, cost: cost, wait: wait, load: load, until: end)
         }
     }
 
     /// The ledger of a key under the rule's version that any node knows of.
     package func ledger(rule: String, key: String) -> Ledger {
+        guard let ledger = knownLedger(rule: rule, key: key) else {
+            preconditionFailure("nobody asked for \(key) under \(rule)")
+        }
+        return ledger
+    }
+
+    package func knownLedger(rule: String, key: String) -> Ledger? {
         for i in nodes.indices {
             if let bucket = bucket(i, rule: rule, key: key), let ledger = ledgers[bucket.id] { return ledger }
         }
-        preconditionFailure("nobody asked for \(key) under \(rule)")
+        return nil
     }
 
     // MARK: Faults
 
     /// Starts a new process on a machine whose process is dead.
     package func start(_ i: Int) {
-        precondition(nodes[i].process == nil, "node \(i) is up")
+        precondition(nodes[i].process == nil, "node \(i + 1) is up")
         let incarnation = nextIncarnation
         nextIncarnation += 1
         var configuration = NodeConfiguration(
-            node: NodeID(UInt32(i + 1)),
-            voters: nodes.isEmpty ? [] : (0..<options.nodes).map { NodeID(UInt32($0 + 1)) },
-            incarnation: incarnation, seed: random.next(), genesis: genesis, timing: options.timing)
+            node: NodeID(UInt32(i + 1)), voters: (0..<options.nodes).map { NodeID(UInt32($0 + 1)) },
+            incarnation: incarnation, seed: draws.next(.process, i), genesis: genesis, timing: options.timing)
         configuration.compactAfterEntries = options.compactAfterEntries
         let store = TableStore(capacity: options.tableCapacity)
         do {
@@ -339,49 +442,68 @@ package final class SimulatedCluster {
             runtime.traceAdmissions()
             nodes[i].process = SimulatedNode.Process(runtime: runtime, store: store, incarnation: incarnation)
         } catch {
-            preconditionFailure("node \(i) does not start: \(error)")
+            preconditionFailure("node \(i + 1) does not start: \(error)")
         }
         nodes[i].pausedUntil = 0
-        push(.tick(node: i, incarnation: incarnation), at: time + random.within(0...options.timing.tick))
+        trace.note("start", at: time, node: i, [("incarnation", .int(Int64(incarnation)))])
+        for invariant in invariants { invariant.started(i, self) }
+        push(.tick(node: i, incarnation: incarnation), at: time + draws.within(0...options.timing.tick, .tick, i))
         act(i) { _, _ in }
     }
 
-    /// The process dies; what it had not synced is lost, or happens to be on the disk.
-    package func crash(_ i: Int) {
+    /// The process dies; the first `parts` parts of what it had not synced happen to be on the disk.
+    package func crash(_ i: Int, parts: Int? = nil) {
         guard let process = nodes[i].process else { return }
+        if process.runtime.coversInFlight > 0 { marks.reach(.crashWithCoversInFlight) }
+        if process.runtime.waitingAtOwner > 0 { marks.reach(.crashWithWaitersAtOwner) }
+        if process.runtime.role == .leader { marks.reach(.crashOfLeader) }
         nodes[i].process = nil
-        nodes[i].disk.crash(parts: random.below(3))
+        if nodes[i].disk.isBusy { marks.reach(.crashDuringWrite) }
+        if nodes[i].disk.crash(parts: parts ?? draws.below(3, .crash, i)) { marks.reach(.tornWrite) }
+        trace.note("crash", at: time, node: i)
         // Its callers lost their connections.
         asked = asked.filter { $0.value.incarnation != process.incarnation }
     }
 
-    package func crash(_ i: Int, restartingAfter delay: Int64) {
-        crash(i)
+    package func crash(_ i: Int, restartingAfter delay: Int64, parts: Int? = nil) {
+        crash(i, parts: parts)
         after(delay) { if $0.nodes[i].process == nil { $0.start(i) } }
     }
 
     /// No event reaches the process for so long, while its clock goes on.
     package func pause(_ i: Int, for duration: Int64) {
         nodes[i].pausedUntil = max(nodes[i].pausedUntil, time + duration)
+        trace.note("pause", at: time, node: i, [("for", .int(duration))])
     }
+
+    /// Cuts (or joins again) one direction of one link. As many joins as cuts make it carry.
+    package func setCut(from i: Int, to j: Int, _ isCut: Bool) {
+        let link = i * nodes.count + j
+        cutLinks[link] = max(0, cutLinks[link] + (isCut ? 1 : -1))
+    }
+
+    /// Cuts one direction of one link.
+    package func cut(from i: Int, to j: Int) { setCut(from: i, to: j, true) }
 
     /// Messages pass only within each group.
     package func partition(_ groups: [[Int]]) {
-        cutLinks = []
         for (k, group) in groups.enumerated() {
             for (l, other) in groups.enumerated() where l != k {
-                for i in group { for j in other { cutLinks.insert([i, j]) } }
+                for i in group { for j in other { setCut(from: i, to: j, true) } }
             }
         }
     }
 
-    /// Cuts one direction of one link.
-    package func cut(from i: Int, to j: Int) { cutLinks.insert([i, j]) }
-
-    /// All links carry again, and nobody is cut off from the log.
+    /// All links carry again, at their usual speed, and nobody is cut off from the log.
     package func heal() {
-        cutLinks = []
-        for node in nodes { node.isCutFromLog = false }
+        cutLinks = Array(repeating: 0, count: cutLinks.count)
+        for node in nodes {
+            node.isCutFromLog = false
+            node.extraDelay = 0
+            node.extraSync = 0
+            node.stall = 0
+        }
+        trace.note("heal", at: time)
     }
 
     // MARK: Looking
@@ -390,8 +512,8 @@ package final class SimulatedCluster {
 
     /// The node that leads in the latest term.
     package var leader: Int? {
-        living.filter { nodes[$0].process!.runtime.view.raft.role == .leader }
-            .max { nodes[$0].process!.runtime.view.raft.term < nodes[$1].process!.runtime.view.raft.term }
+        living.filter { nodes[$0].process!.runtime.role == .leader }
+            .max { nodes[$0].process!.runtime.term < nodes[$1].process!.runtime.term }
     }
 
     package func view(_ i: Int) -> NodeView { nodes[i].process!.runtime.view }
@@ -399,16 +521,18 @@ package final class SimulatedCluster {
     /// The process that serves a range and has the latest epoch of it.
     package func owner(of range: RangeID) -> Int? {
         let bit = UInt64(1) << UInt64(range.rawValue)
-        let serving = living.filter { view($0).served & bit != 0 }
-        return serving.max { view($0).ranges[range.index].epoch < view($1).ranges[range.index].epoch }
+        let serving = living.filter { nodes[$0].process!.runtime.served & bit != 0 }
+        return serving.max {
+            nodes[$0].process!.runtime.epoch(of: range) < nodes[$1].process!.runtime.epoch(of: range)
+        }
     }
 
     /// How many ranges each living node serves.
-    package var servedCounts: [Int] { living.map { view($0).served.nonzeroBitCount } }
+    package var servedCounts: [Int] { living.map { nodes[$0].process!.runtime.served.nonzeroBitCount } }
 
     /// Whether each range is served by exactly one process.
     package var isServedOnce: Bool {
-        let masks = living.map { view($0).served }
+        let masks = living.map { nodes[$0].process!.runtime.served }
         return masks.reduce(0) { $0 | $1 } == .max && masks.reduce(0) { $0 + $1.nonzeroBitCount } == RangeID.count
     }
 

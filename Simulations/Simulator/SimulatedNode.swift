@@ -19,30 +19,36 @@ package final class SimulatedNode {
 
     package let index: Int
     package var process: Process?
-    var disk = SimulatedDisk()
-    /// The clock reads this at true time 0.
-    var clockStart: Int64
-    /// How much faster than true time it runs, in parts per billion.
-    var drift: Int64
+    package var disk = SimulatedDisk()
+    private var clock: SimulatedClock
     /// Until then no event reaches the process, while its clock goes on.
-    var pausedUntil: Int64 = 0
+    package var pausedUntil: Int64 = 0
     /// Cut off from the log, and from nothing else.
     package var isCutFromLog = false
+    /// Added to the delay of whatever comes or goes.
+    var extraDelay: Int64 = 0
+    /// Added to the time of each write.
+    var extraSync: Int64 = 0
+    /// How long after the clock reading what it led to leaves the process.
+    var stall: Int64 = 0
     package private(set) var messagesSent = 0
     package private(set) var coordinationMessagesSent = 0
 
-    init(index: Int, clockStart: Int64, drift: Int64) {
+    init(index: Int, clock: SimulatedClock) {
         self.index = index
-        self.clockStart = clockStart
-        self.drift = drift
+        self.clock = clock
     }
 
-    func clock(at time: Int64) -> ClockTime {
-        ClockTime(ns: clockStart + time + Int64(Int128(time) * Int128(drift) / 1_000_000_000))
-    }
+    func clock(at time: Int64) -> ClockTime { clock.reading(at: time) }
 
     /// How much true time passes while the clock counts `ns`.
-    func trueTime(of ns: Int64) -> Int64 { Int64(Int128(ns) * 1_000_000_000 / Int128(1_000_000_000 + drift)) }
+    func trueTime(of ns: Int64) -> Int64 { clock.trueTime(of: ns) }
+
+    /// From `time` on the clock runs at another rate, in parts in 10^9 faster than true time.
+    func setDrift(_ drift: Int64, at time: Int64) { clock.setDrift(drift, at: time) }
+
+    /// The clock jumps.
+    func step(by ns: Int64) { clock.step(by: ns) }
 
     /// Writes to the disk that had to be synced, since the start.
     package var syncs: Int { disk.syncs }

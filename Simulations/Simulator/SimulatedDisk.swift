@@ -1,12 +1,15 @@
-import Raft
+package import Raft
 
 /// A disk in memory that obeys the rules of `Write` and loses what was not synced.
-struct SimulatedDisk {
-    private(set) var durable = PersistedState()
+package struct SimulatedDisk {
+    package private(set) var durable = PersistedState()
     private var pending: [Write] = []
     /// When the last pending write will be done: writes are carried out one after the other.
     private(set) var busyUntil: Int64 = 0
     private(set) var syncs = 0
+
+    /// Whether a write is under way.
+    package var isBusy: Bool { !pending.isEmpty }
 
     /// Takes a write and tells when it will be durable.
     mutating func enqueue(_ write: Write, at time: Int64, taking duration: Int64) -> Int64 {
@@ -16,10 +19,10 @@ struct SimulatedDisk {
         return busyUntil
     }
 
-    /// The oldest pending write is durable.
+    /// Everything up to this write is durable. The news of an earlier one may come later: a process that was paused hears all of them
+    /// at once.
     mutating func complete(_ number: UInt64) {
-        precondition(pending.first?.number == number, "write \(number) is done out of turn")
-        apply(pending.removeFirst(), parts: .max)
+        while let first = pending.first, first.number <= number { apply(pending.removeFirst(), parts: .max) }
     }
 
     /// The node's own snapshot, which keeps the entries after it.
@@ -30,11 +33,27 @@ struct SimulatedDisk {
     }
 
     /// The process dies. The first `parts` parts of what is pending happen to be on the disk already, though nobody was told.
-    mutating func crash(parts: Int) {
+    /// Returns whether a write was torn: some of its parts are there and others are not.
+    @discardableResult
+    mutating func crash(parts: Int) -> Bool {
         var left = parts
-        for write in pending where left > 0 { left -= apply(write, parts: left) }
+        var isTorn = false
+        for write in pending where left > 0 {
+            let done = apply(write, parts: left)
+            let all = (write.snapshot == nil ? 0 : 1) + (write.hardState == nil ? 0 : 1) + write.entries.count
+            isTorn = isTorn || done > 0 && done < all
+            left -= done
+        }
         pending = []
         busyUntil = 0
+        return isTorn
+    }
+
+    /// The term of the entry at `index`, if it is durable here and not in the snapshot.
+    package func term(at index: UInt64) -> UInt64? {
+        guard let first = durable.entries.first?.index, index >= first, index - first < UInt64(durable.entries.count)
+        else { return nil }
+        return durable.entries[Int(index - first)].term
     }
 
     @discardableResult

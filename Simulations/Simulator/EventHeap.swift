@@ -1,21 +1,33 @@
 /// Events in the order of (time, sequence): of two at the same time the one that was pushed first comes first.
+///
+/// The heap holds places of events, not events: those are large, and moving one costs the counting of its references.
 struct EventHeap<Event> {
     private struct Item {
         var time: Int64
         var sequence: UInt64
-        var event: Event
+        var place: Int
 
         func isBefore(_ other: Item) -> Bool { time != other.time ? time < other.time : sequence < other.sequence }
     }
 
     private var items: [Item] = []
+    private var events: [Event?] = []
+    private var free: [Int] = []
     private var nextSequence: UInt64 = 0
 
     /// When the first event is due.
     var firstTime: Int64? { items.first?.time }
 
     mutating func push(_ event: Event, at time: Int64) {
-        items.append(Item(time: time, sequence: nextSequence, event: event))
+        let place: Int
+        if let known = free.popLast() {
+            place = known
+            events[place] = event
+        } else {
+            place = events.count
+            events.append(event)
+        }
+        items.append(Item(time: time, sequence: nextSequence, place: place))
         nextSequence += 1
         var child = items.count - 1
         while child > 0 {
@@ -28,8 +40,10 @@ struct EventHeap<Event> {
 
     mutating func pop() -> (time: Int64, event: Event)? {
         guard let first = items.first else { return nil }
+        let event = events[first.place].take()!
+        free.append(first.place)
         let last = items.removeLast()
-        guard !items.isEmpty else { return (first.time, first.event) }
+        guard !items.isEmpty else { return (first.time, event) }
         items[0] = last
         var parent = 0
         while true {
@@ -40,6 +54,6 @@ struct EventHeap<Event> {
             items.swapAt(child, parent)
             parent = child
         }
-        return (first.time, first.event)
+        return (first.time, event)
     }
 }

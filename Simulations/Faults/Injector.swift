@@ -1,0 +1,112 @@
+import Coordination
+import LimiterCore
+import NodeRuntime
+
+/// Does to a cluster what a schedule says.
+enum Injector {
+    static func inject(_ fault: Fault, _ number: Int, _ cluster: SimulatedCluster, _ schedule: Schedule) {
+        let node = target(fault.target, cluster, schedule)
+        cluster.trace.note(
+            "fault", at: cluster.time, node: node, [("number", .int(Int64(number))), ("what", .text(fault.text))])
+        let process = cluster.nodes[node].process
+        let isUp = process != nil && cluster.nodes[node].pausedUntil <= cluster.time
+        switch fault.kind {
+        case .crash: cluster.crash(node, restartingAfter: fault.duration, parts: Int(fault.amount))
+        case .failedSync: cluster.crash(node, restartingAfter: fault.duration, parts: 0)
+        case .crashEverybody:
+            for i in cluster.nodes.indices where cluster.nodes[i].process != nil {
+                cluster.crash(
+                    i, restartingAfter: cluster.draws.within(0...max(0, fault.duration), .crash, i),
+                    parts: Int(fault.amount))
+            }
+        case .pause: cluster.pause(node, for: fault.duration)
+        case .isolate:
+            cut(cluster.nodes.indices.filter { $0 != node }.flatMap { [(node, $0), ($0, node)] }, for: fault, cluster)
+        case .split:
+            let first = cluster.nodes.indices.filter { fault.amount & 1 << Int64($0) != 0 }
+            let second = cluster.nodes.indices.filter { fault.amount & 1 << Int64($0) == 0 }
+            cut(first.flatMap { a in second.flatMap { [(a, $0), ($0, a)] } }, for: fault, cluster)
+        case .oneWay:
+            let other = Int(fault.amount) % cluster.nodes.count
+            cut([(node, other)], for: fault, cluster)
+        case .cutFromLog:
+            cluster.nodes[node].isCutFromLog = true
+            cluster.after(fault.duration) { $0.nodes[node].isCutFromLog = false }
+        case .slowLinks:
+            cluster.nodes[node].extraDelay = fault.amount
+            cluster.after(fault.duration) { $0.nodes[node].extraDelay = 0 }
+        case .slowDisk:
+            cluster.nodes[node].extraSync = fault.amount
+            cluster.after(fault.duration) { $0.nodes[node].extraSync = 0 }
+        case .stall:
+            cluster.nodes[node].stall = fault.amount
+            cluster.after(fault.duration) { $0.nodes[node].stall = 0 }
+        case .storm:
+            let amount = Int(fault.amount)
+            cluster.lossPermille += amount
+            cluster.duplicatePermille += amount
+            cluster.latePermille += amount
+            cluster.after(fault.duration) {
+                $0.lossPermille -= amount
+                $0.duplicatePermille -= amount
+                $0.latePermille -= amount
+            }
+        case .drift:
+            cluster.nodes[node].setDrift(fault.amount, at: cluster.time)
+        case .step:
+            cluster.nodes[node].step(by: fault.amount)
+        case .distrust:
+            if isUp { cluster.act(node) { runtime, _ in runtime.distrustClock() } }
+        case .drain:
+            guard isUp else { return }
+            cluster.act(node) { runtime, now in runtime.drain(now: now) }
+            cluster.marks.reach(.handOver)
+            cluster.after(300_000_000) { $0.crash(node, restartingAfter: fault.duration) }
+        case .campaign:
+            if isUp { cluster.act(node) { runtime, _ in runtime.campaign() } }
+        case .changeRule:
+            changeRule(fault, isUp ? node : nil, cluster, schedule)
+        }
+    }
+
+    /// Ends every fault; the crashed come back, the paused go on. What a later moment of the schedule would end has ended already.
+    static func heal(_ cluster: SimulatedCluster) {
+        cluster.heal()
+        cluster.lossPermille = 0
+        cluster.duplicatePermille = 0
+        cluster.latePermille = 0
+        for i in cluster.nodes.indices {
+            cluster.nodes[i].pausedUntil = min(cluster.nodes[i].pausedUntil, cluster.time)
+            if cluster.nodes[i].process == nil { cluster.start(i) }
+        }
+    }
+
+    private static func target(_ target: Fault.Target, _ cluster: SimulatedCluster, _ schedule: Schedule) -> Int {
+        switch target {
+        case .node(let i): return i % cluster.nodes.count
+        case .leader: return cluster.leader ?? 0
+        case .owner(let load):
+            let load = schedule.workload.loads[load % schedule.workload.loads.count]
+            for i in cluster.living {
+                guard let bucket = cluster.bucket(i, rule: load.rule, key: load.key(0)) else { continue }
+                return cluster.owner(of: bucket.range) ?? i
+            }
+            return 0
+        }
+    }
+
+    private static func cut(_ links: [(Int, Int)], for fault: Fault, _ cluster: SimulatedCluster) {
+        for (from, to) in links { cluster.setCut(from: from, to: to, true) }
+        cluster.after(fault.duration) { cluster in
+            for (from, to) in links { cluster.setCut(from: from, to: to, false) }
+        }
+    }
+
+    private static func changeRule(_ fault: Fault, _ node: Int?, _ cluster: SimulatedCluster, _ schedule: Schedule) {
+        guard let node, let terms = schedule.workload.rules.first else { return }
+        let burst = max(1, terms.burst * fault.amount / 1_000)
+        guard let rule = try? terms.rule(burst: burst) else { return }
+        cluster.marks.reach(.ruleChange)
+        cluster.act(node) { runtime, _ in _ = runtime.change(rules: [.put(rule)]) }
+    }
+}

@@ -1,0 +1,140 @@
+/// Which faults a run may have, and how often.
+package enum Profile: String, CaseIterable, Sendable {
+    /// None at all.
+    case calm
+    /// Messages are lost, repeated, late and out of order; links are slow.
+    case lossy
+    /// Links are cut: one way, one node, two halves; the zombie that is cut off from the log only.
+    case split
+    /// Crashes at any moment, torn and failed writes, slow disks, snapshots all the time.
+    case disk
+    /// Clocks at both ends of what is promised, changing; pauses; distrust; the driver's stalls.
+    case clock
+    /// All of these, and handovers, elections and rule changes.
+    case all
+    /// Clocks beyond what is promised: labelled, with a weaker bound.
+    case beyond
+
+    /// Those that a sweep without a profile goes through.
+    package static let promised: [Profile] = [.calm, .lossy, .split, .disk, .clock, .all]
+
+    /// Faults with their weights.
+    private var kinds: [(Fault.Kind, Int)] {
+        switch self {
+        case .calm: []
+        case .lossy: [(.storm, 4), (.slowLinks, 3), (.oneWay, 1)]
+        case .split: [(.isolate, 4), (.split, 3), (.oneWay, 3), (.cutFromLog, 4), (.campaign, 1)]
+        case .disk: [(.crash, 6), (.failedSync, 2), (.slowDisk, 3), (.crashEverybody, 1)]
+        case .clock: [(.drift, 4), (.pause, 4), (.distrust, 2), (.stall, 2), (.crash, 1)]
+        case .beyond: [(.drift, 4), (.pause, 2), (.step, 1), (.crash, 2)]
+        case .all:
+            [
+                (.crash, 6), (.failedSync, 1), (.crashEverybody, 1), (.pause, 3), (.isolate, 2), (.split, 2),
+                (.oneWay, 2),
+                (.cutFromLog, 4), (.slowLinks, 2), (.storm, 2), (.slowDisk, 2), (.drift, 2), (.distrust, 1),
+                (.drain, 2),
+                (.campaign, 1), (.changeRule, 2), (.stall, 1),
+            ]
+        }
+    }
+
+    /// The schedule of a seed. Each seed draws a random part of the profile's faults, so that rare ones are not drowned by others (swarm
+    /// testing: Groce et al., 2012), a workload, and the cluster's make.
+    package func schedule(
+        seed: UInt64, nodes: Int? = nil, seconds: Int64 = 6, workload: Workload? = nil
+    ) -> Schedule {
+        var draws = Draws(seed: seed ^ 0x5C4E_D01E)
+        func chance(_ permille: Int) -> Bool { draws.chance(permille: permille, .schedule) }
+        let isWild = self != .calm
+        var conditions = Schedule.Conditions()
+        if self == .lossy || isWild && chance(300) {
+            conditions.lossPermille = draws.below(80, .schedule)
+            conditions.duplicatePermille = draws.below(50, .schedule)
+            conditions.latePermille = draws.below(50, .schedule)
+        }
+        if isWild, chance(300) { conditions.rho = 20_000_000 }
+        conditions.drift = conditions.rho / 2
+        if isWild, chance(500) { conditions.compactAfterEntries = 40 }
+        if isWild, chance(250) { conditions.syncNanoseconds = draws.within(5_000_000...40_000_000, .schedule) }
+        if isWild, chance(150) { conditions.tableCapacity = 64 }
+        let standing = [Workload.standard, .standard, .standard, .hotKey, .coldKeys, .slowQuotas]
+        let workload = workload ?? standing[draws.below(standing.count, .schedule)]
+        let count = nodes ?? (chance(250) ? 5 : 3)
+        let faultTime = seconds * 1_000_000_000
+        let swarm = kinds.filter { _ in chance(650) }
+        var faults: [Fault] = []
+        var at: Int64 = draws.within(0...1_000_000_000, .schedule)
+        while at < faultTime - 700_000_000, let kind = Profile.pick(swarm.isEmpty ? kinds : swarm, &draws) {
+            faults.append(fault(kind, at: at, nodes: count, loads: workload.loads.count, rho: conditions.rho, &draws))
+            at += draws.within(20_000_000...1_200_000_000, .schedule)
+        }
+        return Schedule(
+            seed: seed, profile: rawValue, nodes: count, faultTime: faultTime, conditions: conditions,
+            workload: workload, faults: faults)
+    }
+
+    private static func pick(_ kinds: [(Fault.Kind, Int)], _ draws: inout Draws) -> Fault.Kind? {
+        let total = kinds.reduce(0) { $0 + $1.1 }
+        guard total > 0 else { return nil }
+        var left = draws.below(total, .schedule)
+        for (kind, weight) in kinds {
+            if left < weight { return kind }
+            left -= weight
+        }
+        return nil
+    }
+
+    private func fault(
+        _ kind: Fault.Kind, at: Int64, nodes: Int, loads: Int, rho: Int64, _ draws: inout Draws
+    ) -> Fault {
+        let ms: Int64 = 1_000_000
+        let anybody = draws.below(nodes, .schedule)
+        let target: Fault.Target =
+            switch draws.below(3, .schedule) {
+            case 0: .leader
+            case 1: .owner(load: draws.below(loads, .schedule))
+            default: .node(anybody)
+            }
+        var duration: Int64 = 0
+        var amount: Int64 = 0
+        switch kind {
+        case .crash:
+            // At once, soon, or long after everybody has noticed.
+            duration =
+                [draws.within(ms...50 * ms, .schedule), draws.within(500 * ms...3_000 * ms, .schedule)][
+                    draws.below(2, .schedule)]
+            amount = draws.within(0...3, .schedule)
+        case .failedSync: duration = draws.within(ms...500 * ms, .schedule)
+        case .crashEverybody: duration = draws.within(0...400 * ms, .schedule)
+        case .pause:
+            duration =
+                [draws.within(50 * ms...1_000 * ms, .schedule), draws.within(1_000 * ms...4_000 * ms, .schedule)][
+                    draws.below(2, .schedule)]
+        case .isolate, .split, .oneWay:
+            duration = draws.within(100 * ms...3_000 * ms, .schedule)
+            amount =
+                kind == .oneWay ? Int64(draws.below(nodes, .schedule)) : draws.within(1...(1 << nodes) - 2, .schedule)
+        case .cutFromLog: duration = draws.within(300 * ms...5_000 * ms, .schedule)
+        case .slowLinks:
+            duration = draws.within(200 * ms...3_000 * ms, .schedule)
+            amount = draws.within(ms...200 * ms, .schedule)
+        case .storm:
+            duration = draws.within(200 * ms...2_000 * ms, .schedule)
+            amount = draws.within(50...500, .schedule)
+        case .slowDisk:
+            duration = draws.within(200 * ms...3_000 * ms, .schedule)
+            amount = draws.within(ms...300 * ms, .schedule)
+        case .stall:
+            duration = draws.within(100 * ms...2_000 * ms, .schedule)
+            amount = draws.within(ms...500 * ms, .schedule)
+        case .drift:
+            let most = self == .beyond ? 4 * rho : rho / 2
+            amount = [most, -most, draws.within(-most...most, .schedule)][draws.below(3, .schedule)]
+        case .step: amount = draws.within(-200 * ms...200 * ms, .schedule)
+        case .drain: duration = draws.within(10 * ms...300 * ms, .schedule)
+        case .changeRule: amount = draws.within(100...3_000, .schedule)
+        case .distrust, .campaign: break
+        }
+        return Fault(at: at, kind: kind, target: target, duration: duration, amount: amount)
+    }
+}

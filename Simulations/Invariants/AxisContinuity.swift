@@ -1,0 +1,79 @@
+import LimiterCore
+import NodeRuntime
+
+/// No range's axis ever jumps ahead: when a tenure begins, its axis reads at most what the axis of the last tenure that could hand anything
+/// out reads at that moment; if nobody is left who knows, what a clock can have counted at the most since it was seen (design, section 4: a
+/// new owner continues an axis where it can prove that the old one already was).
+final class AxisContinuity: Invariant {
+    /// A reading of a tenure.
+    private struct Reading {
+        var epoch: UInt64
+        var axis: Int64
+        var time: Int64
+    }
+
+    /// Of the newest tenure that has had a cover of its own applied: one without has handed out nothing, and its axis binds nobody.
+    private var newest: [Reading?] = Array(repeating: nil, count: RangeID.count)
+    /// By how much too far each tenure began, until it is covered; the first one of a range cannot be wrong.
+    private var excess: [[UInt64: Int64]] = Array(repeating: [:], count: RangeID.count)
+    private var served: [Int: (incarnation: UInt64, mask: UInt64)] = [:]
+    private let rho: Int64
+
+    init(rho: Int64) {
+        self.rho = rho
+        super.init("AxisContinuity", actions: true)
+    }
+
+    override func acted(_ node: Int, _ cluster: SimulatedCluster) {
+        guard let process = cluster.nodes[node].process else { return }
+        let mask = process.runtime.served
+        let known = served[node].map { $0.incarnation == process.incarnation ? $0.mask : 0 } ?? 0
+        served[node] = (process.incarnation, mask)
+        guard mask & ~known != 0 else { return }
+        for range in RangeID.all where mask & ~known & 1 << UInt64(range.rawValue) != 0 {
+            began(range, at: node, process, cluster)
+        }
+    }
+
+    override func looked(_ cluster: SimulatedCluster) {
+        for node in cluster.living {
+            let process = cluster.nodes[node].process!
+            for range in RangeID.all where process.runtime.isCovered(range) { note(range, node, process, cluster) }
+        }
+    }
+
+    private func began(
+        _ range: RangeID, at node: Int, _ process: SimulatedNode.Process, _ cluster: SimulatedCluster
+    ) {
+        guard let last = newest[range.index], let axis = axis(of: range, node, cluster) else { return }
+        let epoch = process.runtime.epoch(of: range)
+        // Whoever still serves under the last tenure's epoch says what its axis reads now.
+        var most: Int64?
+        for other in cluster.living where other != node {
+            let runtime = cluster.nodes[other].process!
+            if runtime.runtime.epoch(of: range) == last.epoch, let reading = self.axis(of: range, other, cluster) {
+                most = reading
+            }
+        }
+        let elapsed = cluster.time - last.time
+        let limit = most ?? last.axis + elapsed + Int64(Int128(elapsed) * Int128(rho) / 2_000_000_000) + 2
+        if axis > limit { excess[range.index][epoch] = axis - limit }
+    }
+
+    private func note(
+        _ range: RangeID, _ node: Int, _ process: SimulatedNode.Process, _ cluster: SimulatedCluster
+    ) {
+        guard let axis = axis(of: range, node, cluster) else { return }
+        let epoch = process.runtime.epoch(of: range)
+        guard epoch >= newest[range.index]?.epoch ?? 0 else { return }
+        if let ahead = excess[range.index].removeValue(forKey: epoch) {
+            violated("range \(range) began \(ahead) ns too far at node \(node + 1)", at: cluster.time)
+        }
+        newest[range.index] = Reading(epoch: epoch, axis: axis, time: cluster.time)
+    }
+
+    private func axis(of range: RangeID, _ node: Int, _ cluster: SimulatedCluster) -> Int64? {
+        let now = cluster.nodes[node].clock(at: cluster.time)
+        return cluster.nodes[node].process?.runtime.axis(of: range, now: now)?.ns
+    }
+}

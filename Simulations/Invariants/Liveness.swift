@@ -1,0 +1,85 @@
+import Coordination
+import LimiterCore
+
+/// What has to come about once the faults are over: one leader, one owner for each range, every key granted that an ideal bucket would
+/// grant, use, and equal parts for equal holders. "Reject everything" fails here.
+package struct Liveness {
+    /// After this long without faults everything is served.
+    package static let recovery: Int64 = 3_000_000_000
+    /// Then use and fairness are measured for so long.
+    package static let measured: Int64 = 6_000_000_000
+
+    private var problems: [(time: Int64, what: String)] = []
+
+    /// Runs the healed cluster and judges it. `loads` go on by themselves.
+    package static func judge(_ cluster: SimulatedCluster, _ workload: Workload) -> [Invariant.Violation] {
+        var liveness = Liveness()
+        // What a slow disk still has to do counts as a fault.
+        let backlog = cluster.nodes.map { $0.disk.busyUntil - cluster.time }.max() ?? 0
+        cluster.run(for: max(0, min(backlog, recovery)))
+        let healed = cluster.time
+        if !cluster.run(atMost: recovery, until: { $0.leader != nil && $0.isServedOnce }) {
+            liveness.problems.append(
+                (
+                    cluster.time,
+                    "\(recovery / 1_000_000) ms after healing: leader \(cluster.leader.map { "\($0 + 1)" } ?? "none"), "
+                        + "ranges served \(cluster.servedCounts)"
+                ))
+        }
+        cluster.run(until: healed + recovery)
+        let start = cluster.time
+        cluster.run(for: measured)
+        for load in workload.loads where load.isOverDemand { liveness.judge(load, cluster, from: start) }
+        for load in workload.loads where load.keys == 1 { liveness.judgeGrants(load, cluster, workload, since: healed) }
+        return liveness.problems.map { Invariant.Violation(time: $0.time, invariant: "Liveness", what: $0.what) }
+    }
+
+    /// The part of the limit that has to be used: 0.95; less by what clocks may be wrong, by waiting for a slow disk, and by what a holder
+    /// loses whose table is smaller than the keys it is asked for.
+    private static func leastUse(_ cluster: SimulatedCluster) -> Double {
+        let clocks = 2 * Double(cluster.options.parameters.rho) / 1e9
+        let disk = cluster.options.syncTime.upperBound > 5_000_000 ? 0.05 : 0
+        let table = cluster.options.tableCapacity < cluster.ledgers.count ? 0.1 : 0
+        return 0.95 - clocks - disk - table
+    }
+
+    /// Use, and equal parts for nodes that ask for equally much.
+    private mutating func judge(_ load: Workload.Load, _ cluster: SimulatedCluster, from: Int64) {
+        guard let ledger = cluster.knownLedger(rule: load.rule, key: load.key(0)) else {
+            problems.append((cluster.time, "nobody could ask for '\(load.rule)'"))
+            return
+        }
+        let ideal = ledger.limit.tokensPerNanoseconds(Liveness.measured)
+        let granted = ledger.comparison(from: from).granted
+        if Double(granted) < Liveness.leastUse(cluster) * ideal - 2 {
+            problems.append((cluster.time, "'\(load.rule)' granted \(granted) of \(Int64(ideal)) tokens after healing"))
+        }
+        guard load.onlyNode == nil else { return }
+        let parts = cluster.nodes.indices.map { ledger.granted(node: $0, from: from) }
+        let mean = Double(parts.reduce(0, +)) / Double(parts.count)
+        if mean >= 100, parts.contains(where: { abs(Double($0) - mean) > 0.1 * mean + 10 }) {
+            problems.append((cluster.time, "'\(load.rule)' was divided unequally among equal holders: \(parts)"))
+        }
+    }
+
+    /// A key whose tokens come back within the time since healing has been granted some.
+    private mutating func judgeGrants(
+        _ load: Workload.Load, _ cluster: SimulatedCluster, _ workload: Workload, since healed: Int64
+    ) {
+        guard let terms = workload.rules.first(where: { $0.name == load.rule }), load.perSecond * 9 >= 10,
+            let ledger = cluster.knownLedger(rule: load.rule, key: load.key(0))
+        else { return }
+        // A look-ahead of a fiftieth of the burst may have been lost, and the token itself takes its time.
+        let due = ledger.limit.emissionInterval * load.mostCost + ledger.limit.tolerance / 25 + 2_000_000_000
+        guard due < Liveness.recovery + Liveness.measured, terms.tokens > 0 else { return }
+        if ledger.firstGrant(after: healed) == nil {
+            problems.append((cluster.time, "no grant for '\(load.rule)' since healing"))
+            problems.append((cluster.time, cluster.describe(rule: load.rule, key: load.key(0))))
+        }
+    }
+}
+
+extension Limit {
+    /// How many tokens come back in so many nanoseconds.
+    fileprivate func tokensPerNanoseconds(_ ns: Int64) -> Double { Double(ns) / Double(emissionInterval) }
+}

@@ -1,0 +1,77 @@
+/// One fault, as data: it can be saved, left out, and played again.
+package struct Fault: Codable, Equatable, Sendable {
+    package enum Kind: String, Codable, CaseIterable, Sendable {
+        /// The process dies at this instant, between whatever it was doing, and starts again after `duration`; `amount` parts of what was
+        /// being written happen to be on the disk.
+        case crash
+        /// Every process dies, and starts again within `duration`.
+        case crashEverybody
+        /// Stops the process for `duration` while its clock goes on.
+        case pause
+        /// Cuts the node off from all others for `duration`.
+        case isolate
+        /// Splits the nodes in two groups for `duration`; `amount` says which are in the first, one bit each.
+        case split
+        /// Nothing passes from the node to node `amount` for `duration`.
+        case oneWay
+        /// Cut off from the log, and from nothing else, for `duration`: the zombie.
+        case cutFromLog
+        /// Everything between the node and the others takes `amount` nanoseconds longer for `duration`.
+        case slowLinks
+        /// For `duration`, messages are lost, repeated and delayed, `amount` in a thousand each.
+        case storm
+        /// Writes take `amount` nanoseconds longer for `duration`.
+        case slowDisk
+        /// A write fails to sync: the process ends, as it must, and starts again after `duration`; nothing of the write is on the disk.
+        case failedSync
+        /// From now on the clock runs `amount` parts in 10^9 faster than true time (slower, if negative).
+        case drift
+        /// The clock jumps by `amount` nanoseconds, and nobody notices. Outside the promise.
+        case step
+        /// The driver finds that the clock may have stood still.
+        case distrust
+        /// The node gives its ranges away, stops, and starts again after `duration`.
+        case drain
+        /// The node campaigns although all is well.
+        case campaign
+        /// A rule is applied again with another burst: `amount` in a thousand of the first.
+        case changeRule
+        /// The driver's sin: for `duration`, what a node has decided is sent only `amount` nanoseconds after the clock was read.
+        case stall
+    }
+
+    /// Whom it hits.
+    package enum Target: Codable, Equatable, Sendable {
+        case node(Int)
+        case leader
+        /// The owner of the first key of this load.
+        case owner(load: Int)
+    }
+
+    /// Nanoseconds after the cluster has formed.
+    package var at: Int64
+    package var kind: Kind
+    package var target: Target
+    package var duration: Int64
+    package var amount: Int64
+
+    package init(at: Int64, kind: Kind, target: Target = .node(0), duration: Int64 = 0, amount: Int64 = 0) {
+        self.at = at
+        self.kind = kind
+        self.target = target
+        self.duration = duration
+        self.amount = amount
+    }
+
+    /// For people.
+    package var text: String {
+        let whom =
+            switch target {
+            case .node(let i): "node \(i + 1)"
+            case .leader: "the leader"
+            case .owner(let load): "the owner of load \(load)"
+            }
+        let length = duration > 0 ? " for \(duration / 1_000_000) ms" : ""
+        return "\(kind.rawValue) \(whom)\(length)\(amount != 0 ? " (\(amount))" : "")"
+    }
+}

@@ -1,0 +1,56 @@
+/// Everything that a run depends on. The same schedule gives the same run, event by event, in every process and on every machine.
+package struct Schedule: Codable, Equatable, Sendable {
+    /// The version of this format; schedules of others are refused.
+    package static let version = 1
+
+    /// The weather for the whole run, and the cluster's make.
+    package struct Conditions: Codable, Equatable, Sendable {
+        package var lossPermille = 0
+        package var duplicatePermille = 0
+        package var latePermille = 0
+        /// The bound on clock rates that the cluster is told, in parts in 10^9.
+        package var rho: Int64 = 500_000
+        /// How far the clocks' rates are off at the most, in parts in 10^9; the promise covers half of `rho`.
+        package var drift: Int64 = 250_000
+        package var syncNanoseconds: Int64 = 1_000_000
+        /// Buckets that a holder has room for.
+        package var tableCapacity = 4_096
+        /// Entries after which a node compacts its log.
+        package var compactAfterEntries: UInt64 = 50_000
+
+        package init() {}
+    }
+
+    package var version = Schedule.version
+    package var seed: UInt64
+    package var profile: String
+    package var nodes: Int
+    /// How long faults happen, in nanoseconds.
+    package var faultTime: Int64
+    package var conditions: Conditions
+    package var workload: Workload
+    package var faults: [Fault]
+
+    package init(
+        seed: UInt64, profile: String, nodes: Int, faultTime: Int64, conditions: Conditions, workload: Workload,
+        faults: [Fault]
+    ) {
+        self.seed = seed
+        self.profile = profile
+        self.nodes = nodes
+        self.faultTime = faultTime
+        self.conditions = conditions
+        self.workload = workload
+        self.faults = faults
+    }
+
+    /// Why the promise does not cover what happens here; nil if it does.
+    package var label: String? {
+        if conditions.drift > conditions.rho / 2 { return "clocks beyond rho / 2" }
+        if faults.contains(where: { $0.kind == .step }) { return "clocks that jump" }
+        if faults.contains(where: { $0.kind == .drift && abs($0.amount) > conditions.rho / 2 }) {
+            return "clocks beyond rho / 2"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,62 @@
+import LimiterCore
+
+/// Asks as a workload says, at every node, from now until `end`.
+struct LoadDriver {
+    private let workload: Workload
+    private let end: Int64
+
+    init(_ workload: Workload, until end: Int64) {
+        self.workload = workload
+        self.end = end
+    }
+
+    func start(_ cluster: SimulatedCluster) {
+        for (number, load) in workload.loads.enumerated() {
+            let wait = workload.rules.first { $0.name == load.rule }?.delay ?? 0
+            for node in cluster.nodes.indices where load.onlyNode == nil || load.onlyNode == node {
+                let entity = number * 8 + node
+                switch load.pattern {
+                case .steady:
+                    guard load.perSecond > 0 else { continue }
+                    ask(load, entity, node, wait, mean: Int64(1e9 / load.perSecond), cluster)
+                case .bursts(let every, let count):
+                    burst(load, entity, node, wait, every: every, of: count, cluster)
+                }
+            }
+        }
+    }
+
+    private func ask(
+        _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, mean: Int64, _ cluster: SimulatedCluster
+    ) {
+        cluster.after(cluster.draws.within(0...2 * mean, .load, entity)) { cluster in
+            guard cluster.time < end else { return }
+            once(load, entity, node, wait, cluster)
+            ask(load, entity, node, wait, mean: mean, cluster)
+        }
+    }
+
+    private func burst(
+        _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, every: Int64, of count: Int,
+        _ cluster: SimulatedCluster
+    ) {
+        cluster.after(cluster.draws.within(every / 2...every * 3 / 2, .load, entity)) { cluster in
+            guard cluster.time < end else { return }
+            for _ in 0..<count { once(load, entity, node, wait, cluster) }
+            burst(load, entity, node, wait, every: every, of: count, cluster)
+        }
+    }
+
+    private func once(_ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, _ cluster: SimulatedCluster) {
+        let key = load.keys == 1 ? 0 : cluster.draws.below(load.keys, .key, entity)
+        let cost =
+            load.leastCost == load.mostCost
+            ? load.leastCost : cluster.draws.within(load.leastCost...load.mostCost, .cost, entity)
+        cluster.request(node, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
+    }
+}
+
+extension Workload.Load {
+    /// The name of its n-th key.
+    package func key(_ number: Int) -> String { "\(rule)-\(number)" }
+}

@@ -1,0 +1,65 @@
+extension Workload {
+    /// Each kind of bucket that the design treats differently, asked for more than there is.
+    package static let standard = Workload(
+        name: "standard",
+        rules: [
+            RuleTerms("fast", 50, burst: 50),
+            RuleTerms("hot", 200, burst: 40),
+            RuleTerms("tiny", 200, burst: 2),
+            RuleTerms("slow", 10, burst: 50),
+            RuleTerms("one", 1, burst: 1),
+            RuleTerms("whole", 20, burst: 20),
+            RuleTerms("daily", 1_000, per: 86_400_000_000_000, burst: 1_000),
+            RuleTerms("exact", 20, burst: 20, isExact: true),
+            RuleTerms("delayed", 50, burst: 10, delay: 300_000_000),
+            RuleTerms("hoard", 50, burst: 500),
+            RuleTerms("cold", 5, burst: 5),
+        ],
+        loads: [
+            Load("fast", perSecond: 40, isOverDemand: true),
+            Load("hot", perSecond: 100, isOverDemand: true),
+            Load("tiny", perSecond: 60),
+            Load("slow", perSecond: 8),
+            Load("one", perSecond: 3),
+            Load("whole", perSecond: 4, cost: 20...20),
+            Load("daily", perSecond: 15),
+            Load("exact", perSecond: 12),
+            Load("delayed", perSecond: 20),
+            Load("hoard", perSecond: 0, pattern: .bursts(every: 2_000_000_000, of: 100)),
+            Load("cold", keys: 200, perSecond: 20),
+        ])
+
+    /// One key that all nodes want at once, much more than there is.
+    package static let hotKey = Workload(
+        name: "hot",
+        rules: [RuleTerms("hot", 400, burst: 400), RuleTerms("warm", 200, burst: 100)],
+        loads: [
+            Load("hot", perSecond: 300, isOverDemand: true), Load("warm", perSecond: 60, cost: 1...3),
+        ])
+
+    /// More keys than the tables have room for: forgetting must not refill.
+    package static let coldKeys = Workload(
+        name: "cold",
+        rules: [RuleTerms("cold", 2, per: 60_000_000_000, burst: 4), RuleTerms("fast", 100, burst: 100)],
+        loads: [
+            Load("cold", keys: 1_000, perSecond: 150), Load("fast", perSecond: 60, isOverDemand: true),
+        ])
+
+    /// Rules of a day, spent early.
+    package static let slowQuotas = Workload(
+        name: "slow",
+        rules: [
+            RuleTerms("daily", 100, per: 86_400_000_000_000, burst: 100),
+            RuleTerms("hourly", 60, per: 3_600_000_000_000, burst: 30),
+            RuleTerms("yearly", 5, per: 31_536_000_000_000_000, burst: 5),
+            RuleTerms("minute", 60, per: 60_000_000_000, burst: 30),
+        ],
+        loads: [
+            Load("daily", keys: 3, perSecond: 20), Load("hourly", keys: 3, perSecond: 10), Load("yearly", perSecond: 2),
+            Load("minute", perSecond: 6),
+        ])
+
+    package static let all = [standard, hotKey, coldKeys, slowQuotas]
+
+    package static func named(_ name: String) -> Workload? { all.first { $0.name == name } }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Foundation
+import Simulator
+
+/// What a run is made of.
+struct Choice: ParsableArguments {
+    @Option(help: "The faults: calm, lossy, split, disk, clock, all; beyond: clocks worse than promised.")
+    var profile = "all"
+
+    @Option(help: "Nodes, 3 or 5; by the seed if not given.")
+    var nodes: Int?
+
+    @Option(help: "How long faults happen, in simulated seconds, 1 to 3600.")
+    var seconds = 6
+
+    @Option(help: "The load: standard, hot, cold or slow; by the seed if not given.")
+    var workload: String?
+
+    func validate() throws {
+        guard Profile(rawValue: profile) != nil else {
+            throw ValidationError(
+                "there is no profile '\(profile)': choose one of \(Profile.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
+        }
+        if let nodes, nodes != 3, nodes != 5 { throw ValidationError("a cluster has 3 or 5 nodes, not \(nodes)") }
+        guard (1...3600).contains(seconds) else {
+            throw ValidationError("--seconds must be from 1 to 3600, not \(seconds)")
+        }
+        if let workload, Workload.named(workload) == nil {
+            throw ValidationError(
+                "there is no workload '\(workload)': choose one of \(Workload.all.map(\.name).joined(separator: ", "))")
+        }
+    }
+
+    func schedule(_ seed: UInt64) -> Schedule {
+        Profile(rawValue: profile)!.schedule(
+            seed: seed, nodes: nodes, seconds: Int64(seconds), workload: workload.flatMap { Workload.named($0) })
+    }
+}
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "One seed.")
+
+    @Option(help: "The seed, from which everything follows.")
+    var seed: UInt64
+
+    @OptionGroup var choice: Choice
+    @OptionGroup var telling: Telling
+
+    func run() async throws { try telling.tell(choice.schedule(seed), savesAlways: false) }
+}
+
+struct ReplayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "replay", abstract: "A saved schedule.")
+
+    @Argument(help: "A schedule, as `shrink --save` and `run --save` write it.")
+    var file: String
+
+    @OptionGroup var telling: Telling
+
+    func run() async throws { try telling.tell(try ScheduleFile.read(file), savesAlways: false) }
+}
+
+/// What is said of a run, and where.
+struct Telling: ParsableArguments {
+    @Option(help: "Write every event to this file, one JSON object a line.")
+    var trace: String?
+
+    @Option(help: "Write the schedule to this file, for `replay`.")
+    var save: String?
+
+    func tell(_ schedule: Schedule, savesAlways: Bool) throws {
+        say(
+            "seed \(schedule.seed), profile \(schedule.profile), \(schedule.nodes) nodes, workload \(schedule.workload.name), "
+                + "\(schedule.faults.count) faults" + (schedule.label.map { "; outside the promise: \($0)" } ?? ""))
+        if let save { try ScheduleFile.write(schedule, to: save) }
+        let began = Date()
+        let result = try Run.run(schedule, keepsTrace: trace != nil)
+        let took = Date().timeIntervalSince(began)
+        if let trace { try TraceFile.write(result, to: trace) }
+        for violation in result.violations.prefix(20) {
+            say("  \(violation.time / 1_000_000) ms: \(violation.invariant): \(violation.what)")
+        }
+        let simulated = Double(result.simulatedNanoseconds) / 1e9
+        say(
+            "\(result.isFine ? "ok" : "FAILED"): hash \(String(result.hash, radix: 16)), \(result.events) events, "
+                + String(
+                    format: "%.1f simulated seconds in %.2f s (%.0f per second)", simulated, took, simulated / took))
+        if !result.isFine { throw ExitCode(1) }
+    }
+}

@@ -1,0 +1,57 @@
+package import Coordination
+package import LimiterCore
+package import Raft
+
+/// What judges of a simulation look at; nothing decides by it.
+extension NodeRuntime {
+    package var role: Role { raft.role }
+    package var term: Term { raft.term }
+    package var commitIndex: LogIndex { raft.commitIndex }
+    package var appliedIndex: LogIndex { state.applied }
+    package var firstIndex: LogIndex { raft.firstIndex }
+    package var lastIndex: LogIndex { raft.lastIndex }
+
+    /// The entry at `index`, if it is still held.
+    package func entry(at index: LogIndex) -> Entry? {
+        raft.entries(from: index, maxBytes: 0).first.flatMap { $0.index == index ? $0 : nil }
+    }
+
+    /// The term of the entry at `index`, if that is known.
+    package func termOfEntry(at index: LogIndex) -> Term? { raft.term(at: index) }
+
+    /// The ranges that this process serves, one bit each.
+    package var served: UInt64 { owner.served }
+
+    package func epoch(of range: RangeID) -> UInt64 { state.epoch(of: range) }
+    package func stamp(of range: RangeID) -> AxisTime { state.stamp(of: range) }
+    package func floor(of range: RangeID) -> AxisTime { state.floor(of: range) }
+
+    /// The axis of a range that this process serves.
+    package func axis(of range: RangeID, now: ClockTime) -> AxisTime? { owner.axis(of: range, at: now) }
+
+    /// Whether a cover of this process's tenure of a range has been applied.
+    package func isCovered(_ range: RangeID) -> Bool { owner.isCovered(range) }
+
+    /// The replicated state as bytes: equal states give equal bytes.
+    package var stateBytes: [UInt8] { state.snapshot() }
+
+    package var ruleNames: [String] { state.rules.map(\.rule.name) }
+    package var waitingAtOwner: Int { owner.waitingGroups }
+    package var waitingAtHolder: Int { holder.waitingCount }
+    package var bucketCount: Int { owner.bucketCount }
+    package var boundCount: Int { RangeID.all.reduce(0) { $0 + state.boundCount(of: $1) } }
+    package var ownerCounters: Owner.Counters { owner.counters }
+    package var holderCounters: Holder.Counters { holder.counters }
+    /// Batches of covers that have been proposed and not been applied.
+    package var coversInFlight: Int { owner.coversInFlight }
+
+    /// How far a bucket's `tat` lies ahead of the axis, in nanoseconds, if this node owns it and knows it.
+    package func inspect(_ bucket: Bucket, now: ClockTime) -> Int64? {
+        owner.inspect(bucket.id, in: bucket.range, at: now).map { $0.tat - $0.axis }
+    }
+}
+
+extension NodeRuntime {
+    /// Campaigns although nothing calls for it: a random choice inside our own code, for simulations.
+    package mutating func campaign() { raft.campaign() }
+}
