@@ -46,6 +46,13 @@ extension Node: NodeControl {
             incarnation: incarnation, version: Node.version, health: "stopping")
     }
 
+    /// The node that owns the range of a key of `CL.THROTTLE` with this limit, as far as this one knows.
+    package func owner(ofKey key: String, limit: Limit) async -> UInt32? {
+        let bytes = Array(key.utf8)
+        guard let range = path.directory?.bucket(limit: limit, key: bytes.span.bytes).range else { return nil }
+        return try? await driver.withRuntime { runtime, _ in runtime.view.ranges[range.index].owner?.rawValue }
+    }
+
     public func rules() async -> [VersionedRule] { path.directory?.rules ?? [] }
 
     public func apply(_ rules: [Rule]) async throws(ControlError) -> UInt64 {

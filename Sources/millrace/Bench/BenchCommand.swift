@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LimiterBench
+import LimiterCore
 import MillraceServer
 import NIOCore
 import NIOPosix
@@ -181,6 +182,7 @@ struct Bench: AsyncParsableCommand {
                 let clients = MultiThreadedEventLoopGroup(numberOfThreads: 1)
                 // A bucket of one token that refills once a minute: every first request needs a record of its own.
                 let run = UInt32.random(in: 0 ... .max)
+                try await latencies(cluster, run)
                 say(
                     "  buckets of one token, each asked once; \(load.connections) connections, one node of three driven\n"
                 )
@@ -207,6 +209,38 @@ struct Bench: AsyncParsableCommand {
                 await cluster.stop()
                 try? await clients.shutdownGracefully()
             }
+        }
+
+        /// What one caller waits for the first request on a cold key, one request at a time.
+        private func latencies(_ cluster: BenchCluster, _ run: UInt32) async throws {
+            // A full bucket of 1,000 is inside its slack; one of one token has none.
+            let kinds: [(name: String, burst: Int64, period: Int64, isHere: Bool, bound: String)] = [
+                ("owned here, inside slack", 1_000, 1, true, "-"),
+                ("owned elsewhere, inside slack", 1_000, 1, false, "one peer round trip; 150 us wanted"),
+                ("owned elsewhere, logged", 1, 60, false, "two round trips and a sync; 350 us wanted"),
+            ]
+            say("  the first request on a cold key, one caller, median:\n")
+            let port = cluster.respPorts[0]
+            let pings = Array(repeating: respCommand(["PING"]), count: 2_000)
+            let ping = try await Task.detached { try LatencyProbe(port: port).median(of: pings, lines: 1) }.value
+            say(String(format: "  PING: %.0f us", ping))
+            for (i, (name, burst, period, isHere, bound)) in kinds.enumerated() {
+                let limit = try Limit(tokens: burst, per: period * 1_000_000_000, burst: burst)
+                var commands: [[UInt8]] = []
+                for n in 0..<20_000 where commands.count < 1_000 {
+                    let key = "l\(run)-\(i)-\(n)"
+                    guard let owner = await cluster.nodes[0].owner(ofKey: key, limit: limit), (owner == 1) == isHere
+                    else {
+                        continue
+                    }
+                    commands.append(
+                        respCommand(["CL.THROTTLE", key, "\(burst - 1)", "\(burst)", "\(period)", "1"]))
+                }
+                let chosen = commands
+                let time = try await Task.detached { try LatencyProbe(port: port).median(of: chosen, lines: 6) }.value
+                say(String(format: "  %@: %.0f us (%@)", name, time, bound))
+            }
+            say("")
         }
 
         private func bounds(_ cluster: BenchCluster) async throws -> Int {
