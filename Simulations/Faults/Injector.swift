@@ -4,7 +4,16 @@ import NodeRuntime
 
 /// Does to a cluster what a schedule says.
 enum Injector {
-    static func inject(_ fault: Fault, _ number: Int, _ cluster: SimulatedCluster, _ schedule: Schedule) {
+    static func inject(
+        _ fault: Fault, _ number: Int, _ cluster: SimulatedCluster, _ schedule: Schedule, waited: Int64 = 0
+    ) {
+        if fault.target == .writing, waited < 500_000_000,
+            !cluster.living.contains(where: { cluster.nodes[$0].disk.isBusy })
+        {
+            let step: Int64 = 100_000
+            cluster.after(step) { inject(fault, number, $0, schedule, waited: waited + step) }
+            return
+        }
         let node = target(fault.target, cluster, schedule)
         cluster.trace.note(
             "fault", at: cluster.time, node: node, [("number", .int(Int64(number))), ("what", .text(fault.text))])
@@ -85,6 +94,7 @@ enum Injector {
         switch target {
         case .node(let i): return i % cluster.nodes.count
         case .leader: return cluster.leader ?? 0
+        case .writing: return cluster.living.first { cluster.nodes[$0].disk.isBusy } ?? cluster.leader ?? 0
         case .owner(let load):
             let load = schedule.workload.loads[load % schedule.workload.loads.count]
             for i in cluster.living {

@@ -10,13 +10,15 @@ package enum Profile: String, CaseIterable, Sendable {
     case disk
     /// Clocks at both ends of what is promised, changing; pauses; distrust; the driver's stalls.
     case clock
+    /// Elections all the time: short crashes, torn writes, one-way links and storms every few milliseconds, tiny batches, little load.
+    case raft
     /// All of these, and handovers, elections and rule changes.
     case all
     /// Clocks beyond what is promised: labelled, with a weaker bound.
     case beyond
 
     /// Those that a sweep without a profile goes through.
-    package static let promised: [Profile] = [.calm, .lossy, .split, .disk, .clock, .all]
+    package static let promised: [Profile] = [.calm, .lossy, .split, .disk, .clock, .raft, .all]
 
     /// Faults with their weights.
     private var kinds: [(Fault.Kind, Int)] {
@@ -25,6 +27,11 @@ package enum Profile: String, CaseIterable, Sendable {
         case .lossy: [(.storm, 4), (.slowLinks, 3), (.oneWay, 1)]
         case .split: [(.isolate, 4), (.split, 3), (.oneWay, 3), (.cutFromLog, 4), (.campaign, 1)]
         case .disk: [(.crash, 6), (.failedSync, 2), (.slowDisk, 3), (.crashEverybody, 1)]
+        case .raft:
+            [
+                (.crash, 8), (.failedSync, 2), (.campaign, 8), (.isolate, 4), (.split, 3), (.oneWay, 4), (.storm, 4),
+                (.slowDisk, 4), (.slowLinks, 2), (.stall, 2), (.changeRule, 6), (.pause, 2), (.crashEverybody, 1),
+            ]
         case .clock: [(.drift, 4), (.pause, 4), (.distrust, 2), (.stall, 2), (.crash, 1)]
         case .beyond: [(.drift, 4), (.pause, 2), (.step, 1), (.crash, 2)]
         case .all:
@@ -55,10 +62,16 @@ package enum Profile: String, CaseIterable, Sendable {
         if isWild, chance(300) { conditions.rho = 20_000_000 }
         conditions.drift = conditions.rho / 2
         if isWild, chance(500) { conditions.compactAfterEntries = 40 }
-        if isWild, chance(250) { conditions.syncNanoseconds = draws.within(5_000_000...40_000_000, .schedule) }
+        if isWild, chance(self == .raft ? 600 : 250) {
+            conditions.syncNanoseconds = draws.within(5_000_000...40_000_000, .schedule)
+        }
         if isWild, chance(150) { conditions.tableCapacity = 64 }
+        if isWild, chance(250) { conditions.bucketsPerRange = 16 }
+        if isWild, chance(250) { conditions.boundsPerRange = 16 }
+        if isWild, chance(400) { conditions.retainedBytes = 0 }
+        if isWild, chance(300) || self == .raft && chance(600) { conditions.tinyBatches = true }
         let standing = [Workload.standard, .standard, .standard, .hotKey, .coldKeys, .slowQuotas]
-        let workload = workload ?? standing[draws.below(standing.count, .schedule)]
+        let workload = workload ?? (self == .raft ? .quiet : nil) ?? standing[draws.below(standing.count, .schedule)]
         let count = nodes ?? (chance(250) ? 5 : 3)
         let faultTime = seconds * 1_000_000_000
         let swarm = kinds.filter { _ in chance(650) }
@@ -66,7 +79,8 @@ package enum Profile: String, CaseIterable, Sendable {
         var at: Int64 = draws.within(0...1_000_000_000, .schedule)
         while at < faultTime - 700_000_000, let kind = Profile.pick(swarm.isEmpty ? kinds : swarm, &draws) {
             faults.append(fault(kind, at: at, nodes: count, loads: workload.loads.count, rho: conditions.rho, &draws))
-            at += draws.within(20_000_000...1_200_000_000, .schedule)
+            let most: Int64 = self == .raft ? 150_000_000 : 1_200_000_000
+            at += draws.within(most / 60...most, .schedule)
         }
         return Schedule(
             seed: seed, profile: rawValue, nodes: count, faultTime: faultTime, conditions: conditions,
@@ -90,9 +104,10 @@ package enum Profile: String, CaseIterable, Sendable {
         let ms: Int64 = 1_000_000
         let anybody = draws.below(nodes, .schedule)
         let target: Fault.Target =
-            switch draws.below(3, .schedule) {
+            switch draws.below(5, .schedule) {
             case 0: .leader
             case 1: .owner(load: draws.below(loads, .schedule))
+            case 2 where kind == .crash || kind == .failedSync: .writing
             default: .node(anybody)
             }
         var duration: Int64 = 0
@@ -135,6 +150,8 @@ package enum Profile: String, CaseIterable, Sendable {
         case .changeRule: amount = draws.within(100...3_000, .schedule)
         case .distrust, .campaign: break
         }
+        // Where elections follow each other, what is broken has to be well again soon, or there are none.
+        if self == .raft, duration > 0 { duration = max(ms, duration / 6) }
         return Fault(at: at, kind: kind, target: target, duration: duration, amount: amount)
     }
 }

@@ -39,6 +39,9 @@ package struct Liveness {
     private static func leastUse(_ cluster: SimulatedCluster) -> Double {
         let clocks = 2 * Double(cluster.options.parameters.rho) / 1e9
         let disk = cluster.options.syncTime.upperBound > 5_000_000 ? 0.05 : 0
+        let parameters = cluster.options.parameters
+        // The bounds of fast keys are the nearest, and so the first to be forgotten: each is reserved again and again.
+        if min(parameters.bucketsPerRange, parameters.boundsPerRange) < 100 { return 0.4 }
         let table = cluster.options.tableCapacity < cluster.ledgers.count ? 0.1 : 0
         return 0.95 - clocks - disk - table
     }

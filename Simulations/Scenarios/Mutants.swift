@@ -40,9 +40,11 @@ package enum Mutants {
         #endif
     }
 
-    /// The schedule that the n-th try of a hunt runs: all profiles in turn, the rich ones more often.
-    package static func schedule(try number: UInt64) -> Schedule {
-        let profiles: [Profile] = [.all, .disk, .split, .all, .clock, .lossy]
+    /// The schedule that the n-th try of a hunt runs: all profiles in turn, the rich ones more often; for the log's own rules mostly elections.
+    package static func schedule(try number: UInt64, of name: String) -> Schedule {
+        let profiles: [Profile] =
+            name.hasPrefix("raft.")
+            ? [.raft, .raft, .disk, .raft, .raft, .all] : [.all, .split, .disk, .all, .clock, .lossy, .raft]
         return profiles[Int((number - 1) % UInt64(profiles.count))].schedule(seed: number)
     }
 }

@@ -38,6 +38,8 @@ package struct Sweep: Sendable {
                 .crashWithCoversInFlight,
             ]
         case .clock: [.election, .takeover, .zombie]
+        case .raft:
+            [.election, .compaction, .snapshotAdopted, .crashOfLeader, .crashDuringWrite, .tornWrite, .ruleChange]
         case .all:
             [
                 .election, .takeover, .compaction, .snapshotAdopted, .crashOfLeader, .crashDuringWrite, .tornWrite,

@@ -46,6 +46,8 @@ package struct Fault: Codable, Equatable, Sendable {
         case leader
         /// The owner of the first key of this load.
         case owner(load: Int)
+        /// The first node that has a write under way, as soon as one has, for half a second: between a write and its sync.
+        case writing
     }
 
     /// Nanoseconds after the cluster has formed.
@@ -70,6 +72,7 @@ package struct Fault: Codable, Equatable, Sendable {
             case .node(let i): "node \(i + 1)"
             case .leader: "the leader"
             case .owner(let load): "the owner of load \(load)"
+            case .writing: "whoever writes"
             }
         let length = duration > 0 ? " for \(duration / 1_000_000) ms" : ""
         return "\(kind.rawValue) \(whom)\(length)\(amount != 0 ? " (\(amount))" : "")"

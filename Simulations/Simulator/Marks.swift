@@ -5,14 +5,13 @@ package struct Marks: Sendable {
         case crashOfLeader, crashDuringWrite, tornWrite, crashWithCoversInFlight, crashWithWaitersAtOwner
         /// Two processes that serve one range.
         case zombie
-        /// A process that serves again without having died: its clock was distrusted.
         case handOver, ruleChange
         /// A bucket was forgotten because the table was full.
         case forgotten
         /// An allowance was lost for want of room.
         case allowanceLost
         case repeatedReport
-        case everybodyDown, noLeaderForASecond
+        case everybodyDown
     }
 
     package private(set) var counts: [Int] = Array(repeating: 0, count: Mark.allCases.count)

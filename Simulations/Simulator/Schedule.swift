@@ -15,6 +15,13 @@ package struct Schedule: Codable, Equatable, Sendable {
         package var syncNanoseconds: Int64 = 1_000_000
         /// Buckets that a holder has room for.
         package var tableCapacity = 4_096
+        /// Live buckets that an owner keeps for each range, and bounds that the log's state keeps; of more, it forgets.
+        package var bucketsPerRange = 65_536
+        package var boundsPerRange = 65_536
+        /// Bytes of entries that a node keeps behind its snapshot for those who lag: with none, they are sent snapshots.
+        package var retainedBytes = 1 << 20
+        /// Random choices inside our own code: appends of one entry each, and snapshots in tiny pieces.
+        package var tinyBatches = false
         /// Entries after which a node compacts its log.
         package var compactAfterEntries: UInt64 = 50_000
 

@@ -27,6 +27,8 @@ package final class SimulatedCluster {
         package var syncTime: ClosedRange<Int64> = 200_000...1_000_000
         package var tableCapacity = 4_096
         package var compactAfterEntries: UInt64 = 50_000
+        package var retainedBytes: Int?
+        package var tinyBatches = false
         /// Keep every event, not only their hash.
         package var keepsTrace = false
 
@@ -435,6 +437,13 @@ package final class SimulatedCluster {
             node: NodeID(UInt32(i + 1)), voters: (0..<options.nodes).map { NodeID(UInt32($0 + 1)) },
             incarnation: incarnation, seed: draws.next(.process, i), genesis: genesis, timing: options.timing)
         configuration.compactAfterEntries = options.compactAfterEntries
+        if let bytes = options.retainedBytes { configuration.raft.maxRetainedBytes = bytes }
+        if options.tinyBatches {
+            configuration.raft.maxBytesPerAppend = 1
+            configuration.raft.maxInflightAppends = 2
+            configuration.raft.maxSnapshotChunk = 700
+            configuration.raft.maxCommittedPerReady = 2
+        }
         let store = TableStore(capacity: options.tableCapacity)
         do {
             var runtime = try NodeRuntime(
@@ -445,7 +454,8 @@ package final class SimulatedCluster {
             preconditionFailure("node \(i + 1) does not start: \(error)")
         }
         nodes[i].pausedUntil = 0
-        trace.note("start", at: time, node: i, [("incarnation", .int(Int64(incarnation)))])
+        nodes[i].starts += 1
+        trace.note("start", at: time, node: i, [("incarnation", .int(Int64(nodes[i].starts)))])
         for invariant in invariants { invariant.started(i, self) }
         push(.tick(node: i, incarnation: incarnation), at: time + draws.within(0...options.timing.tick, .tick, i))
         act(i) { _, _ in }

@@ -31,6 +31,8 @@ package final class SimulatedNode {
     var extraSync: Int64 = 0
     /// How long after the clock reading what it led to leaves the process.
     var stall: Int64 = 0
+    /// How often a process was started here.
+    var starts = 0
     package private(set) var messagesSent = 0
     package private(set) var coordinationMessagesSent = 0
 

@@ -14,6 +14,7 @@ extension Workload {
             RuleTerms("delayed", 50, burst: 10, delay: 300_000_000),
             RuleTerms("hoard", 50, burst: 500),
             RuleTerms("cold", 5, burst: 5),
+            RuleTerms("open", 20, burst: 20, onIsolation: "allow"),
         ],
         loads: [
             Load("fast", perSecond: 40, isOverDemand: true),
@@ -27,6 +28,7 @@ extension Workload {
             Load("delayed", perSecond: 20),
             Load("hoard", perSecond: 0, pattern: .bursts(every: 2_000_000_000, of: 100)),
             Load("cold", keys: 200, perSecond: 20),
+            Load("open", perSecond: 5),
         ])
 
     /// One key that all nodes want at once, much more than there is.
@@ -59,7 +61,13 @@ extension Workload {
             Load("minute", perSecond: 6),
         ])
 
-    package static let all = [standard, hotKey, coldKeys, slowQuotas]
+    /// Next to nothing: for runs that are about the log.
+    package static let quiet = Workload(
+        name: "quiet",
+        rules: [RuleTerms("fast", 20, burst: 20), RuleTerms("daily", 100, per: 86_400_000_000_000, burst: 100)],
+        loads: [Load("fast", perSecond: 12, isOverDemand: true), Load("daily", keys: 3, perSecond: 6)])
+
+    package static let all = [standard, hotKey, coldKeys, slowQuotas, quiet]
 
     package static func named(_ name: String) -> Workload? { all.first { $0.name == name } }
 }

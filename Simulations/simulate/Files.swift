@@ -1,6 +1,9 @@
 import ArgumentParser
 import Foundation
+import LimiterCore
 import Simulator
+import Telling
+import WorkloadFiles
 
 /// Schedules as JSON.
 enum ScheduleFile {
@@ -66,7 +69,7 @@ enum TraceFile {
         defer { try? file.close() }
         var text = header(result)
         for event in result.trace.events {
-            text += line(event)
+            text += TraceLine(event).json + "\n"
             if text.utf8.count > 1 << 20 {
                 try file.write(contentsOf: Data(text.utf8))
                 text = ""
@@ -79,38 +82,65 @@ enum TraceFile {
 
     private static func header(_ result: Run.Result) -> String {
         let schedule = result.schedule
-        let keys = schedule.workload.loads.flatMap { load in
-            let terms = schedule.workload.rules.first { $0.name == load.rule }!
-            return (0..<min(load.keys, 100)).map {
-                "{\"key\":\(quoted(load.key($0))),\"burst\":\(terms.burst),\"tokens\":\(terms.tokens),\"periodNs\":\(terms.period)}"
-            }
+        let keys = Story(result).keys.map {
+            "{\"key\":\"\($0.key)\",\"burst\":\($0.burst),\"tokens\":\($0.tokens),\"periodNs\":\($0.periodNs)}"
         }
-        return "{\"seed\":\(schedule.seed),\"profile\":\(quoted(schedule.profile)),\"nodes\":\(schedule.nodes),"
+        return "{\"seed\":\(schedule.seed),\"profile\":\"\(schedule.profile)\",\"nodes\":\(schedule.nodes),"
             + "\"rho\":\(Double(schedule.conditions.rho) / 1e9),\"keys\":[\(keys.joined(separator: ","))]}\n"
     }
+}
 
-    private static func line(_ event: Trace.Event) -> String {
-        var text = "{\"t\":\(event.time),\"e\":\"\(event.kind)\""
-        for (name, value) in event.fields {
-            switch value {
-            case .int(let number): text += ",\"\(name)\":\(number)"
-            case .text(let words): text += ",\"\(name)\":\(quoted(words))"
-            }
+/// Pages and other texts.
+enum TextFile {
+    static func write(_ text: String, to path: String) throws {
+        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) } catch {
+            throw stop("cannot write \(path): \(error.localizedDescription)", code: 78)
         }
-        if let node = event.node { text += ",\"node\":\(node + 1)" }
-        return text + "}\n"
     }
+}
 
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20: result += String(format: "\\u%04x", scalar.value)
-            default: result.unicodeScalars.append(scalar)
+/// A user's own workload and rules.
+enum WorkloadFile {
+    static func read(_ path: String) throws -> WorkloadFiles.Workload {
+        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        else {
+            throw stop("\(path) cannot be read as text", code: 78)
+        }
+        do { return try WorkloadFiles.Workload.read(text, file: path) } catch { throw stop("\(error)", code: 78) }
+    }
+}
+
+extension Simulator.Workload {
+    /// The workload of a file, in the simulator's words.
+    init(_ file: WorkloadFiles.Workload, name: String) throws {
+        var rules: [RuleTerms] = []
+        for rule in file.rules {
+            guard rule.overrides.isEmpty else {
+                throw stop(
+                    "\(name): rule '\(rule.name)' has overrides, which are not simulated: give the key a rule of its own",
+                    code: 78)
+            }
+            var delay: Int64 = 0
+            if case .delay(let longest) = rule.onLimit { delay = longest }
+            rules.append(
+                RuleTerms(
+                    rule.name, rule.limit.tokens, per: rule.limit.period, burst: rule.limit.burst, delay: delay,
+                    isExact: rule.exact, onIsolation: "\(rule.onIsolation)"))
+        }
+        var loads: [Load] = []
+        for load in file.loads {
+            let arrivals = load.at == .one || load.pattern == .hot ? 1 : file.nodes
+            let perNode = Double(load.perSecond) / Double(arrivals)
+            func entry(_ perSecond: Double, _ pattern: Load.Pattern) -> Load {
+                Load(
+                    load.rule, keys: load.keys, perSecond: perSecond, cost: load.cost, pattern: pattern,
+                    onlyNode: arrivals == 1 ? 0 : nil)
+            }
+            if load.perSecond > 0 { loads.append(entry(perNode, .steady)) }
+            if case .bursts(let every, let count) = load.pattern {
+                loads.append(entry(0, .bursts(every: every, of: Int(count))))
             }
         }
-        return result + "\""
+        self.init(name: name, rules: rules, loads: loads)
     }
 }

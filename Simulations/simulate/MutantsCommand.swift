@@ -97,7 +97,7 @@ struct HuntCommand: AsyncParsableCommand {
     func run() async throws {
         guard Mutants.plant(mutant) else { throw stop("there is no mutant '\(mutant)' in this build", code: 78) }
         for number in 1...seeds {
-            let schedule = Mutants.schedule(try: number)
+            let schedule = Mutants.schedule(try: number, of: mutant)
             // Said before it runs: a trap says no more.
             say("seed \(number), profile \(schedule.profile)")
             let result = try Run.run(schedule)

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Simulator
+import Telling
+import WorkloadFiles
 
 /// What a run is made of.
 struct Choice: ParsableArguments {
@@ -13,7 +15,11 @@ struct Choice: ParsableArguments {
     @Option(help: "How long faults happen, in simulated seconds, 1 to 3600.")
     var seconds = 6
 
-    @Option(help: "The load: standard, hot, cold or slow; by the seed if not given.")
+    @Option(
+        help: """
+            The load: standard, hot, cold, slow or quiet, or a file of your own (docs/simulation.md has its format); by the seed if not \
+            given.
+            """)
     var workload: String?
 
     func validate() throws {
@@ -26,15 +32,26 @@ struct Choice: ParsableArguments {
         guard (1...3600).contains(seconds) else {
             throw ValidationError("--seconds must be from 1 to 3600, not \(seconds)")
         }
-        if let workload, Workload.named(workload) == nil {
+        if let workload, Simulator.Workload.named(workload) == nil, !FileManager.default.fileExists(atPath: workload) {
             throw ValidationError(
-                "there is no workload '\(workload)': choose one of \(Workload.all.map(\.name).joined(separator: ", "))")
+                "there is no workload '\(workload)': choose one of \(Simulator.Workload.all.map(\.name).joined(separator: ", ")), or name a file"
+            )
         }
     }
 
-    func schedule(_ seed: UInt64) -> Schedule {
-        Profile(rawValue: profile)!.schedule(
-            seed: seed, nodes: nodes, seconds: Int64(seconds), workload: workload.flatMap { Workload.named($0) })
+    /// What makes a schedule of a seed; reads the workload file, if there is one.
+    func maker() throws -> @Sendable (UInt64) -> Schedule {
+        var (profile, nodes, seconds) = (profile, nodes, Int64(seconds))
+        var load = workload.flatMap { Simulator.Workload.named($0) }
+        if let workload, load == nil {
+            let file = try WorkloadFile.read(workload)
+            load = try Simulator.Workload(file, name: workload)
+            profile = file.profile ?? profile
+            nodes = nodes ?? file.nodes
+            seconds = Int64(file.seconds)
+        }
+        let chosen = Profile(rawValue: profile)!
+        return { [nodes, seconds, load] in chosen.schedule(seed: $0, nodes: nodes, seconds: seconds, workload: load) }
     }
 }
 
@@ -47,7 +64,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var choice: Choice
     @OptionGroup var telling: Telling
 
-    func run() async throws { try telling.tell(choice.schedule(seed), savesAlways: false) }
+    func run() async throws { try telling.tell(choice.maker()(seed)) }
 }
 
 struct ReplayCommand: AsyncParsableCommand {
@@ -58,7 +75,7 @@ struct ReplayCommand: AsyncParsableCommand {
 
     @OptionGroup var telling: Telling
 
-    func run() async throws { try telling.tell(try ScheduleFile.read(file), savesAlways: false) }
+    func run() async throws { try telling.tell(try ScheduleFile.read(file)) }
 }
 
 /// What is said of a run, and where.
@@ -69,15 +86,23 @@ struct Telling: ParsableArguments {
     @Option(help: "Write the schedule to this file, for `replay`.")
     var save: String?
 
-    func tell(_ schedule: Schedule, savesAlways: Bool) throws {
+    @Option(help: "Draw the run as a page, complete in this one file.")
+    var html: String?
+
+    @Flag(help: "Tell the events that matter, one a line.")
+    var story = false
+
+    func tell(_ schedule: Schedule, tellsAlways: Bool = false) throws {
         say(
             "seed \(schedule.seed), profile \(schedule.profile), \(schedule.nodes) nodes, workload \(schedule.workload.name), "
                 + "\(schedule.faults.count) faults" + (schedule.label.map { "; outside the promise: \($0)" } ?? ""))
         if let save { try ScheduleFile.write(schedule, to: save) }
         let began = Date()
-        let result = try Run.run(schedule, keepsTrace: trace != nil)
+        let result = try Run.run(schedule, keepsTrace: trace != nil || html != nil || story || tellsAlways)
         let took = Date().timeIntervalSince(began)
         if let trace { try TraceFile.write(result, to: trace) }
+        if let html { try TextFile.write(timelineHTML(Story(result)), to: html) }
+        if story || tellsAlways { say(narrative(Story(result), most: 60)) }
         for violation in result.violations.prefix(20) {
             say("  \(violation.time / 1_000_000) ms: \(violation.invariant): \(violation.what)")
         }

@@ -20,7 +20,7 @@ struct ShrinkCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let schedule = try file.map { try ScheduleFile.read($0) } ?? choice.schedule(seed!)
+        let schedule = try file.map { try ScheduleFile.read($0) } ?? choice.maker()(seed!)
         say("shrinking \(schedule.faults.count) faults of seed \(schedule.seed)")
         let (smallest, tries) = try Shrink.smallest(of: schedule) {
             say("  \($0.tries) runs: \($0.faults) faults left")
@@ -31,6 +31,6 @@ struct ShrinkCommand: AsyncParsableCommand {
         }
         say("\(smallest.faults.count) faults are left after \(tries) runs:")
         for fault in smallest.faults { say("  \(fault.at / 1_000_000) ms: \(fault.text)") }
-        try telling.tell(smallest, savesAlways: true)
+        try telling.tell(smallest, tellsAlways: true)
     }
 }

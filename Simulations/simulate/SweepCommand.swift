@@ -35,7 +35,7 @@ struct SweepCommand: AsyncParsableCommand {
     func run() async throws {
         let range = SweepCommand.range(seeds)!
         let began = Date()
-        let (choice, twice, jobs) = (choice, twice, UInt64(jobs))
+        let (schedule, twice, jobs) = (try choice.maker(), twice, UInt64(jobs))
         // Each job takes every jobs-th seed: which seeds ran does not depend on who was faster.
         let progress = SweepProgress(total: range.count, began: began)
         let summary = try await withThrowingTaskGroup(of: Sweep.Summary.self) { group in
@@ -43,9 +43,9 @@ struct SweepCommand: AsyncParsableCommand {
                 group.addTask {
                     var summary = Sweep.Summary()
                     for seed in stride(from: range.lowerBound + job, through: range.upperBound, by: Int(jobs)) {
-                        var result = try Run.run(choice.schedule(seed))
+                        var result = try Run.run(schedule(seed))
                         if twice {
-                            let again = try Run.run(choice.schedule(seed)).hash
+                            let again = try Run.run(schedule(seed)).hash
                             if again != result.hash {
                                 result.violations.append(
                                     .init(time: 0, invariant: "Determinism", what: "hash \(result.hash), then \(again)")
