@@ -64,6 +64,16 @@ enum Injector {
             cluster.nodes[node].setDrift(fault.amount, at: cluster.time)
         case .step:
             cluster.nodes[node].step(by: fault.amount)
+        case .suspend:
+            guard isUp, let process else { return }
+            cluster.pause(node, for: fault.duration)
+            // Before anything that has waited for it: the driver looks at its clocks first.
+            cluster.after(fault.duration) { cluster in
+                cluster.nodes[node].step(by: -fault.duration)
+                guard cluster.nodes[node].process?.incarnation == process.incarnation else { return }
+                cluster.nodes[node].pausedUntil = cluster.time
+                cluster.act(node) { runtime, _ in runtime.distrustClock() }
+            }
         case .distrust:
             if isUp { cluster.act(node) { runtime, _ in runtime.distrustClock() } }
         case .drain:

@@ -32,7 +32,11 @@ package enum Profile: String, CaseIterable, Sendable {
                 (.crash, 8), (.failedSync, 2), (.campaign, 8), (.isolate, 4), (.split, 3), (.oneWay, 4), (.storm, 4),
                 (.slowDisk, 4), (.slowLinks, 2), (.stall, 2), (.changeRule, 6), (.pause, 2), (.crashEverybody, 1),
             ]
-        case .clock: [(.drift, 4), (.pause, 4), (.distrust, 2), (.stall, 2), (.crash, 1)]
+        case .clock:
+            [
+                (.drift, 4), (.pause, 4), (.suspend, 4), (.distrust, 1), (.stall, 2), (.slowLinks, 2), (.cutFromLog, 2),
+                (.crash, 1),
+            ]
         case .beyond: [(.drift, 4), (.pause, 2), (.step, 1), (.crash, 2)]
         case .all:
             [
@@ -69,8 +73,9 @@ package enum Profile: String, CaseIterable, Sendable {
         if isWild, chance(250) { conditions.bucketsPerRange = 16 }
         if isWild, chance(250) { conditions.boundsPerRange = 16 }
         if isWild, chance(400) { conditions.retainedBytes = 0 }
+        if isWild, chance(250) { conditions.grace = 500_000_000 }
         if isWild, chance(300) || self == .raft && chance(600) { conditions.tinyBatches = true }
-        let standing = [Workload.standard, .standard, .standard, .hotKey, .coldKeys, .slowQuotas]
+        let standing = [Workload.standard, .standard, .standard, .hotKey, .coldKeys, .slowQuotas, .hoarders]
         let workload = workload ?? (self == .raft ? .quiet : nil) ?? standing[draws.below(standing.count, .schedule)]
         let count = nodes ?? (chance(250) ? 5 : 3)
         let faultTime = seconds * 1_000_000_000
@@ -121,7 +126,7 @@ package enum Profile: String, CaseIterable, Sendable {
             amount = draws.within(0...3, .schedule)
         case .failedSync: duration = draws.within(ms...500 * ms, .schedule)
         case .crashEverybody: duration = draws.within(0...400 * ms, .schedule)
-        case .pause:
+        case .pause, .suspend:
             duration =
                 [draws.within(50 * ms...1_000 * ms, .schedule), draws.within(1_000 * ms...4_000 * ms, .schedule)][
                     draws.below(2, .schedule)]

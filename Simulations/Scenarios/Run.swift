@@ -70,6 +70,7 @@ package struct Run: Sendable {
         options.nodes = schedule.nodes
         options.rules = try schedule.workload.rules.map { try $0.rule() }
         options.parameters.rho = conditions.rho
+        options.parameters.grace = conditions.grace
         options.parameters.bucketsPerRange = conditions.bucketsPerRange
         options.parameters.boundsPerRange = conditions.boundsPerRange
         options.retainedBytes = conditions.retainedBytes

@@ -28,6 +28,8 @@ package struct Fault: Codable, Equatable, Sendable {
         case drift
         /// The clock jumps by `amount` nanoseconds, and nobody notices. Outside the promise.
         case step
+        /// The machine is suspended for `duration`, and its clock with it; the driver finds that out when it goes on.
+        case suspend
         /// The driver finds that the clock may have stood still.
         case distrust
         /// The node gives its ranges away, stops, and starts again after `duration`.

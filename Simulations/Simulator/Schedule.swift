@@ -15,6 +15,8 @@ package struct Schedule: Codable, Equatable, Sendable {
         package var syncNanoseconds: Int64 = 1_000_000
         /// Buckets that a holder has room for.
         package var tableCapacity = 4_096
+        /// How long after its horizon a tenure may hand out what is reserved, in nanoseconds.
+        package var grace: Int64 = 10_000_000_000
         /// Live buckets that an owner keeps for each range, and bounds that the log's state keeps; of more, it forgets.
         package var bucketsPerRange = 65_536
         package var boundsPerRange = 65_536

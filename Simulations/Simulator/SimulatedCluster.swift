@@ -232,7 +232,12 @@ package final class SimulatedCluster {
         }
         for settled in outputs.settled { settle(settled, at: i) }
         if let directory = outputs.directory { process.directory = directory }
-        for completion in outputs.completions { completions[completion.number] = completion.result }
+        for completion in outputs.completions {
+            completions[completion.number] = completion.result
+            if case .applied(let index) = completion.result, process.runtime.commitIndex < index {
+                failures.append("node \(i + 1) said that change \(index) is applied, which is not committed")
+            }
+        }
         for event in outputs.events {
             if case .unreadable(let what) = event { failures.append("node \(i + 1): \(what)") }
             events.append((time, i, event))

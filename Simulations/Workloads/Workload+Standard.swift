@@ -44,7 +44,20 @@ extension Workload {
         name: "cold",
         rules: [RuleTerms("cold", 2, per: 60_000_000_000, burst: 4), RuleTerms("fast", 100, burst: 100)],
         loads: [
-            Load("cold", keys: 1_000, perSecond: 150), Load("fast", perSecond: 60, isOverDemand: true),
+            Load("cold", keys: 1_500, perSecond: 150), Load("fast", perSecond: 60, isOverDemand: true),
+        ])
+
+    /// Idle, then a burst: what a holder keeps for too long shows in buckets that hold little time.
+    package static let hoarders = Workload(
+        name: "hoarders",
+        rules: [
+            RuleTerms("spiky", 500, burst: 60), RuleTerms("spike", 2_000, burst: 100),
+            RuleTerms("long", 50, burst: 500),
+        ],
+        loads: [
+            Load("spiky", perSecond: 0, pattern: .bursts(every: 250_000_000, of: 30)),
+            Load("spike", perSecond: 0, pattern: .bursts(every: 150_000_000, of: 40)),
+            Load("spike", perSecond: 60), Load("long", perSecond: 0, pattern: .bursts(every: 2_000_000_000, of: 100)),
         ])
 
     /// Rules of a day, spent early.
@@ -67,7 +80,7 @@ extension Workload {
         rules: [RuleTerms("fast", 20, burst: 20), RuleTerms("daily", 100, per: 86_400_000_000_000, burst: 100)],
         loads: [Load("fast", perSecond: 12, isOverDemand: true), Load("daily", keys: 3, perSecond: 6)])
 
-    package static let all = [standard, hotKey, coldKeys, slowQuotas, quiet]
+    package static let all = [standard, hotKey, coldKeys, slowQuotas, hoarders, quiet]
 
     package static func named(_ name: String) -> Workload? { all.first { $0.name == name } }
 }

@@ -52,18 +52,22 @@ extension IntegrationTests {
         @Test("Handed over means exactly: a bucket goes on where it was")
         func exactHandover() throws {
             try ClusterHarness.run(nodes: 3) { cluster in
-                // 100 tokens, one a day: whatever a handover gives or takes is seen.
+                // 100 tokens, one a day: whatever a handover gives or takes is seen. Asked for slowly, so that the owner lends nothing: what
+                // a node holds of a range is void when the range gets a new owner.
                 let key = try #require(try cluster.keys("exact")[2])
                 let client = try cluster.nodes[0].client()
                 var remaining: Int64 = 0
                 for _ in 0..<10 {
                     let reply = try client.ask("CL.THROTTLE", key, "99", "1", "86400")
                     remaining = try #require(reply.integers, "\(reply)")[2]
+                    pause(seconds: 0.15)
                 }
+                #expect(remaining == 90)
                 #expect(cluster.terminate(cluster.nodes[1]) == .exited(0))
                 try cluster.waitUntilWhole()
                 let reply = try client.ask("CL.THROTTLE", key, "99", "1", "86400", "0")
-                #expect(try #require(reply.integers, "\(reply)")[2] == remaining)
+                let after = try #require(reply.integers, "\(reply)")[2]
+                #expect(after == remaining)
             }
         }
     }
