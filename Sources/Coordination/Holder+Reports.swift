@@ -125,9 +125,7 @@ extension Holder {
     // MARK: Answers
 
     /// An owner's answer. Late, repeated and unknown ones are ignored: their tokens are lost, which is safe.
-    public mutating func receive(
-        _ answer: Answer, store: some AllowanceStore, state: borrowing ReplicatedState, now: ClockTime
-    ) {
+    public mutating func receive(_ answer: Answer, store: some AllowanceStore, now: ClockTime) {
         guard let i = lines.firstIndex(where: { $0.session == answer.session }) else { return }
         take(answer.verdicts, line: i, now: now)
         // Exactly one answer a number: a second one would bring the same allowances again.

@@ -65,6 +65,8 @@ public struct Holder: ~Copyable {
     var deadlinesHead = 0
     /// Requests whose range has no owner, or whose owner is not known here yet.
     var unrouted: [Waiting] = []
+    /// Who answers for each range, as far as this process knows: its owner for a node, the node it is connected to for a client.
+    private(set) var owners: [Tenant?]
     var ownerlessSince: [ClockTime?]
     var brackets = Array(repeating: Bracket(), count: RangeID.count)
     var keys = HotKeys()
@@ -106,6 +108,7 @@ public struct Holder: ~Copyable {
         shares = IsolationShares(nodes: nodes)
         self.patience = patience
         self.isolationAfter = isolationAfter
+        owners = Array(repeating: nil, count: RangeID.count)
         ownerlessSince = Array(repeating: nil, count: RangeID.count)
     }
 
@@ -121,9 +124,7 @@ public struct Holder: ~Copyable {
     // MARK: Requests
 
     /// A request that the table could not decide.
-    public mutating func submit(
-        _ request: PendingRequest, sink: Int, state: borrowing ReplicatedState, now: ClockTime
-    ) {
+    public mutating func submit(_ request: PendingRequest, sink: Int, now: ClockTime) {
         counters.requests += 1
         let waiting = Waiting(
             request: request, sink: sink, deadline: now + patience, notBefore: now, askedOf: nil)
@@ -135,17 +136,17 @@ public struct Holder: ~Copyable {
             settle(waiting, Decision(outcome: .limited, limit: request.bucket.limit.burst))
             return
         }
-        if isIsolated(request.bucket.range, state: state, now: now) {
+        if isIsolated(request.bucket.range, now: now) {
             decideAlone(waiting, now: now)
             return
         }
         keys.ask(request.bucket, key: request.key, asked: time, now: now)
-        route(waiting, state: state, now: now)
+        route(waiting, now: now)
     }
 
     /// Puts a request into the queue for its owner.
-    mutating func route(_ waiting: Waiting, state: borrowing ReplicatedState, now: ClockTime) {
-        guard let owner = state.owner(of: waiting.request.bucket.range) else {
+    mutating func route(_ waiting: Waiting, now: ClockTime) {
+        guard let owner = owners[waiting.request.bucket.range.index] else {
             unrouted.append(waiting)
             return
         }
@@ -160,8 +161,8 @@ public struct Holder: ~Copyable {
     }
 
     /// Whether this node has been cut off from the range's owner for longer than a failover takes.
-    public func isIsolated(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) -> Bool {
-        guard let owner = state.owner(of: range) else {
+    public func isIsolated(_ range: RangeID, now: ClockTime) -> Bool {
+        guard let owner = owners[range.index] else {
             guard let since = ownerlessSince[range.index] else { return false }
             return now - since > isolationAfter
         }
@@ -213,38 +214,41 @@ public struct Holder: ~Copyable {
             case .covered, .done, .rulesChanged: continue
             }
         }
-        if moved != 0 { follow(moved, state: state, now: now) }
+        guard moved != 0 else { return }
+        for range in RangeMask(moved) { owners[range.index] = state.owner(of: range) }
+        follow(moved, now: now)
     }
 
     /// A snapshot took the place of entries: any range may have moved.
     public mutating func restored(state: borrowing ReplicatedState, now: ClockTime) {
         drift = state.parameters.drift
-        follow(.max, state: state, now: now)
+        for range in RangeID.all { owners[range.index] = state.owner(of: range) }
+        follow(.max, now: now)
     }
 
-    private mutating func follow(_ moved: UInt64, state: borrowing ReplicatedState, now: ClockTime) {
-        for range in RangeID.all where moved & (1 << UInt64(range.rawValue)) != 0 {
-            ownerlessSince[range.index] = state.owner(of: range) == nil ? ownerlessSince[range.index] ?? now : nil
+    private mutating func follow(_ moved: UInt64, now: ClockTime) {
+        for range in RangeMask(moved) {
+            ownerlessSince[range.index] = owners[range.index] == nil ? ownerlessSince[range.index] ?? now : nil
         }
         // What was asked of an owner that is none any more is asked of the new one. Should the old one have admitted it, those
         // tokens are lost, which is safe.
         let stranded = tickets.filter { _, waiting in
             let range = waiting.request.bucket.range
-            return moved & (1 << UInt64(range.rawValue)) != 0 && waiting.askedOf != state.owner(of: range)
+            return moved & range.bit != 0 && waiting.askedOf != owners[range.index]
         }
         for ticket in stranded.keys.sorted() {
             unrouted.append(takeTicket(ticket)!)
         }
         for i in lines.indices {
-            let staying = lines[i].queue.filter { state.owner(of: $0.request.bucket.range) == lines[i].tenant }
+            let staying = lines[i].queue.filter { owners[$0.request.bucket.range.index] == lines[i].tenant }
             if staying.count < lines[i].queue.count {
-                unrouted += lines[i].queue.filter { state.owner(of: $0.request.bucket.range) != lines[i].tenant }
+                unrouted += lines[i].queue.filter { owners[$0.request.bucket.range.index] != lines[i].tenant }
                 lines[i].queue = staying
             }
         }
-        lines.removeAll { line in !RangeID.all.contains { state.owner(of: $0) == line.tenant } }
+        lines.removeAll { line in !owners.contains(line.tenant) }
         for i in unrouted.indices { unrouted[i].notBefore = now }
-        routeWaiting(state: state, now: now)
+        routeWaiting(now: now)
     }
 
     /// Ends a ticket; nil if it has ended before.
@@ -255,19 +259,19 @@ public struct Holder: ~Copyable {
         return waiting
     }
 
-    private mutating func routeWaiting(state: borrowing ReplicatedState, now: ClockTime) {
+    private mutating func routeWaiting(now: ClockTime) {
         guard !unrouted.isEmpty else { return }
         let waiting = unrouted
         unrouted = []
         for request in waiting {
-            if request.notBefore <= now { route(request, state: state, now: now) } else { unrouted.append(request) }
+            if request.notBefore <= now { route(request, now: now) } else { unrouted.append(request) }
         }
     }
 
     // MARK: Time
 
     /// Collects usage, repeats reports that got no answer, and ends waits that have lasted too long.
-    public mutating func tick(store: some AllowanceStore, state: borrowing ReplicatedState, now: ClockTime) {
+    public mutating func tick(store: some AllowanceStore, now: ClockTime) {
         let scaled = drift.longest(now.ns)
         var usage: [AllowanceTable.Usage] = []
         store.withEachTable { table in
@@ -276,7 +280,7 @@ public struct Holder: ~Copyable {
         }
         for use in usage {
             // A key that made way for others in the meantime has nothing to ask for.
-            guard let entry = keys[use.id], let owner = state.owner(of: entry.bucket.range) else { continue }
+            guard let entry = keys[use.id], let owner = owners[entry.bucket.range.index] else { continue }
             let interval = entry.bucket.limit.emissionInterval
             let spent = use.used / entry.bucket.limit.unit &* interval
             keys.count(
@@ -286,7 +290,7 @@ public struct Holder: ~Copyable {
             // An owner that does not answer for long: usage is for its statistics only, so what is too much is left out.
             if lines[line].usage.count < Holder.mostUsage { lines[line].usage.append(use) }
         }
-        routeWaiting(state: state, now: now)
+        routeWaiting(now: now)
         expire(now: now)
     }
 

@@ -90,7 +90,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
                     send(.answer(answer), to: peer)
                 }
             case .answer(let answer):
-                holder.receive(answer, store: store, state: state, now: now)
+                holder.receive(answer, store: store, now: now)
             case .verdicts(let session, let batch):
                 holder.receive(verdicts: batch, session: session, now: now)
             case .handOver(let range, let epoch):
@@ -102,7 +102,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     /// Requests that the table could not decide; `sink` comes back with their decisions.
     public mutating func submit(_ requests: [PendingRequest], sink: Int, now: ClockTime) {
-        for request in requests { holder.submit(request, sink: sink, state: state, now: now) }
+        for request in requests { holder.submit(request, sink: sink, now: now) }
     }
 
     /// This write and all before it are durable.
@@ -168,7 +168,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         let isTick = tickDue
         tickDue = false
         if isTick {
-            holder.tick(store: store, state: state, now: now)
+            holder.tick(store: store, now: now)
             expireChanges()
             // An assignment may have been under way when the draining began.
             if isDraining, owner.served != 0 { releaseAll(now: now) }
@@ -279,7 +279,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
                 continue
             }
             if let answer = owner.receive(report, from: target, state: state, now: now) {
-                holder.receive(answer, store: store, state: state, now: now)
+                holder.receive(answer, store: store, now: now)
             }
         }
         return due.contains { $0.to == configuration.node }

@@ -49,7 +49,7 @@ extension NodeRuntime {
         if directory == nil { return "the cluster has not been formed yet" }
         let ownerless = RangeID.all.count { state.owner(of: $0) == nil }
         if ownerless > 0 { return "\(ownerless) of \(RangeID.count) key ranges have no owner yet" }
-        let isolated = RangeID.all.count { holder.isIsolated($0, state: state, now: now) }
+        let isolated = RangeID.all.count { holder.isIsolated($0, now: now) }
         if isolated > 0 { return "the owners of \(isolated) key ranges do not answer" }
         return nil
     }
