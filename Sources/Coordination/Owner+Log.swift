@@ -14,13 +14,8 @@ extension Owner {
             giveUpWaiters(now: now)
         }
         proposeCovers(state: state, now: now)
-        for session in pendingSessions() {
-            let from = sessions[session]!.sent
-            let batch = VerdictBatch(
-                first: sessions[session]!.firstUnseen + UInt64(from),
-                verdicts: Array(sessions[session]!.unseen[from...]))
-            sessions[session]!.sent = sessions[session]!.unseen.count
-            outbox.append((sessions[session]!.holder, .verdicts(session: session, batch)))
+        for (holder, session, batch) in conversations.takePending() {
+            outbox.append((holder, .verdicts(session: session, batch)))
         }
         defer {
             outbox.removeAll(keepingCapacity: true)

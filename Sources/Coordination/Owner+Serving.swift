@@ -12,18 +12,13 @@ extension Owner {
         _ report: Report, from holder: NodeID, state: borrowing ReplicatedState, now: ClockTime
     ) -> Answer? {
         let now = isPlanted(.readsClockBeforeBytes) && report.number % 128 == 127 ? now + -100_000_000 : now
-        openSession(report.session, holder: holder, now: now)
-        sessions[report.session]!.lastHeard = now
-        acknowledge(report.session, through: report.verdictsSeen)
-        let last = sessions[report.session]!.lastNumber
-        if report.number == last, !isPlanted(.answersRepeatsAnew) {
+        switch conversations.heard(report, from: holder, now: now) {
+        case .new: break
+        case .repeated(let answer):
             count { $0.repeatedReports += 1 }
-            guard var answer = sessions[report.session]!.lastAnswer else { return nil }
-            answer.verdicts = unseenVerdicts(report.session)
             return answer
+        case .late: return nil
         }
-        // A late copy of an older report: its answer was taken, or the holder has given it up.
-        guard report.number > last || isPlanted(.answersRepeatsAnew) else { return nil }
         count { $0.reports += 1 }
         var readings: [AxisReading] = []
         var seenRanges: UInt64 = 0
@@ -44,12 +39,7 @@ extension Owner {
             }
             if let answer = serve(item, session: report.session, state: state, now: now) { items.append(answer) }
         }
-        let answer = Answer(
-            session: report.session, number: report.number, readings: readings, items: items,
-            verdicts: unseenVerdicts(report.session))
-        sessions[report.session]!.lastNumber = report.number
-        sessions[report.session]!.lastAnswer = answer
-        return answer
+        return conversations.answer(report, readings: readings, items: items)
     }
 
     /// Decides what one bucket's waiting requests get, and its holder's allowance.

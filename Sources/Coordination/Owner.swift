@@ -10,7 +10,7 @@ public struct Owner: ~Copyable {
     /// The newest epoch of each range in which this process has owned it: an epoch that has ended here never begins again.
     private var lastEpochs = [UInt64](repeating: 0, count: RangeID.count)
     var anchors = Anchors()
-    var sessions: [UInt64: Session] = [:]
+    var conversations = Conversations<NodeID>(most: Owner.mostSessions)
     var parameters = ClusterParameters()
     var drift = ClusterParameters().drift
     /// What must be sent besides answers: verdicts that became known later.
@@ -29,20 +29,6 @@ public struct Owner: ~Copyable {
     public var isTracing = false
     public var admissions: [Admission] = []
     public private(set) var counters = Counters()
-
-    /// A holder's conversation with this owner.
-    struct Session {
-        var holder: NodeID
-        var lastNumber: UInt64 = 0
-        var lastAnswer: Answer?
-        /// Verdicts that the holder has not said it has seen.
-        var unseen: [Verdict] = []
-        /// The number of the first of them.
-        var firstUnseen: UInt64 = 1
-        /// How many of them have been sent at least once.
-        var sent = 0
-        var lastHeard: ClockTime
-    }
 
     struct CoverBatch {
         var number: UInt64
@@ -238,6 +224,9 @@ public struct Owner: ~Copyable {
         tenures[range].needsCover = true
         attention |= range.bit
     }
+
+    /// Notes a verdict for a session; it goes out with the next answer, or with ``flush(state:now:isTick:)``.
+    mutating func give(_ verdict: Verdict, to session: UInt64) { conversations.give(verdict, to: session) }
 
     mutating func count(_ body: (inout Counters) -> Void) { body(&counters) }
 }
