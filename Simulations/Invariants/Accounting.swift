@@ -14,8 +14,7 @@ final class Accounting: Invariant {
 
     override func ended(_ cluster: SimulatedCluster) {
         looked(cluster)
-        for (id, ledger) in cluster.ledgers.sorted(by: { $0.key < $1.key })
-        where ledger.heardFromOwners > ledger.spentByOwners {
+        for (id, ledger) in cluster.ledgers where ledger.heardFromOwners > ledger.spentByOwners {
             violated("callers heard of more admissions of \(id) than owners made", at: cluster.time)
         }
         if cluster.unsettled > 0 { violated("\(cluster.unsettled) requests were never settled", at: cluster.time) }

@@ -37,8 +37,10 @@ final class AxisContinuity: Invariant {
 
     override func looked(_ cluster: SimulatedCluster) {
         for node in cluster.living {
-            let process = cluster.nodes[node].process!
-            for range in RangeID.all where process.runtime.isCovered(range) { note(range, node, process, cluster) }
+            let now = cluster.nodes[node].clock(at: cluster.time)
+            cluster.nodes[node].process!.runtime.forEachCovered(now: now) { range, epoch, axis in
+                note(range, epoch, axis.ns, node, cluster)
+            }
         }
     }
 
@@ -60,13 +62,9 @@ final class AxisContinuity: Invariant {
         if axis > limit { excess[range.index][epoch] = axis - limit }
     }
 
-    private func note(
-        _ range: RangeID, _ node: Int, _ process: SimulatedNode.Process, _ cluster: SimulatedCluster
-    ) {
-        guard let axis = axis(of: range, node, cluster) else { return }
-        let epoch = process.runtime.epoch(of: range)
+    private func note(_ range: RangeID, _ epoch: UInt64, _ axis: Int64, _ node: Int, _ cluster: SimulatedCluster) {
         guard epoch >= newest[range.index]?.epoch ?? 0 else { return }
-        if let ahead = excess[range.index].removeValue(forKey: epoch) {
+        if !excess[range.index].isEmpty, let ahead = excess[range.index].removeValue(forKey: epoch) {
             violated("range \(range) began \(ahead) ns too far at node \(node + 1)", at: cluster.time)
         }
         newest[range.index] = Reading(epoch: epoch, axis: axis, time: cluster.time)

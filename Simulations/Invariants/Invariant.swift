@@ -42,7 +42,7 @@ package class Invariant {
 
     /// A process was started.
     func started(_ node: Int, _ cluster: SimulatedCluster) {}
-    /// A node has handled an event, and what followed was carried out.
+    /// A node has handled an event, what followed was carried out, and its ``NodeVitals`` are not what they were before.
     func acted(_ node: Int, _ cluster: SimulatedCluster) {}
     /// A node has handed a message to the network.
     func said(_ message: PeerMessage, by node: Int, to: Int, _ cluster: SimulatedCluster) {}

@@ -43,7 +43,7 @@ package struct Liveness {
         // The bounds of fast keys are the nearest, and so the first to be forgotten: a log that is full of slow keys' bounds leaves fast
         // ones little more than their slack.
         if min(parameters.bucketsPerRange, parameters.boundsPerRange) < 100 { return 0.1 }
-        let table = cluster.options.tableCapacity < cluster.ledgers.count ? 0.1 : 0
+        let table = cluster.options.tableCapacity < cluster.bucketsAsked ? 0.1 : 0
         return 0.95 - clocks - disk - table
     }
 
@@ -60,7 +60,7 @@ package struct Liveness {
         }
         // A holder without room for its allowances has to ask for every request; and see above.
         let parameters = cluster.options.parameters
-        guard load.onlyNode == nil, cluster.options.tableCapacity >= cluster.ledgers.count,
+        guard load.onlyNode == nil, cluster.options.tableCapacity >= cluster.bucketsAsked,
             min(parameters.bucketsPerRange, parameters.boundsPerRange) >= 100
         else { return }
         let parts = cluster.nodes.indices.map { ledger.granted(node: $0, from: from) }

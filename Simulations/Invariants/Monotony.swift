@@ -24,6 +24,12 @@ final class Monotony: Invariant {
             let durable = cluster.nodes[node].disk.durable.hardState.term
             if durable < terms[node] ?? 0 { violated("the disk of node \(node + 1) has lost a term", at: cluster.time) }
             terms[node] = durable
+            // Only applying an entry moves anything else.
+            if let before = seen[node], before.incarnation == process.incarnation,
+                before.applied == process.runtime.appliedIndex, before.term == process.runtime.term
+            {
+                continue
+            }
             let now = Seen(
                 incarnation: process.incarnation, applied: process.runtime.appliedIndex,
                 epochs: RangeID.all.map { process.runtime.epoch(of: $0) },

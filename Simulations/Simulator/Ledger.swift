@@ -28,7 +28,10 @@ package struct Ledger {
 
     init(limit: Limit) { self.limit = limit }
 
-    mutating func offer(cost: Int64, at time: Int64) { offered.append((time, cost)) }
+    mutating func offer(cost: Int64, wait: Int64, at time: Int64) {
+        offered.append((time, cost))
+        if wait > longestWait { longestWait = wait }
+    }
 
     mutating func spentLocally(cost: Int64, node: Int, at time: Int64) {
         admitted.append((time, limit.time(of: cost)!))

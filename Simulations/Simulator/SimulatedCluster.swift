@@ -37,26 +37,45 @@ package final class SimulatedCluster {
 
     enum Event {
         case tick(node: Int, incarnation: UInt64)
-        case message(PeerMessage, from: NodeID, to: Int)
+        // Boxed: events are moved more often than they are looked at.
+        indirect case message(PeerMessage, from: NodeID, to: Int)
         case written(UInt64, node: Int, incarnation: UInt64)
-        case saved(Snapshot, node: Int, incarnation: UInt64)
-        case release([(to: NodeID, message: PeerMessage)], node: Int, incarnation: UInt64)
+        indirect case saved(Snapshot, node: Int, incarnation: UInt64)
+        indirect case release([(to: NodeID, message: PeerMessage)], node: Int, incarnation: UInt64)
         case action((SimulatedCluster) -> Void)
     }
 
     private struct Asked {
-        var id: BucketID
+        var ledger: Int
         var key: String
         var node: Int
         var cost: Int64
         var incarnation: UInt64
     }
 
+    /// A key as a node knows it under the rules it has: what is asked for again and again is looked up once.
+    package struct KnownKey {
+        fileprivate let directory: RuleDirectory
+        fileprivate let bucket: Bucket
+        fileprivate let ledger: Int
+        fileprivate let key: String
+        fileprivate let bytes: [UInt8]
+
+        /// Whether the node is up and still has the rules by which this was looked up.
+        package func isValid(at i: Int, _ cluster: SimulatedCluster) -> Bool {
+            cluster.nodes[i].process?.directory === directory
+        }
+    }
+
+    // Everything happens on one thread, and nothing calls back while a property is changed: that is checked where it costs nothing, and
+    // not for what is touched at every event.
     package let options: Options
     package let seed: UInt64
-    package private(set) var time: Int64 = 0
-    package private(set) var nodes: [SimulatedNode] = []
-    package private(set) var ledgers: [BucketID: Ledger] = [:]
+    @exclusivity(unchecked) package private(set) var time: Int64 = 0
+    @exclusivity(unchecked) package private(set) var nodes: [SimulatedNode] = []
+    /// The ledgers in the order of the first requests, and where each bucket's is.
+    @exclusivity(unchecked) private var books: [Ledger] = []
+    @exclusivity(unchecked) private var bookOf: [BucketID: Int] = [:]
     /// What broke a rule of the simulation: a request settled twice, an admission that no owner made, a refused message.
     package private(set) var failures: [String] = []
     package private(set) var decisions: [UInt64: Decision] = [:]
@@ -64,8 +83,8 @@ package final class SimulatedCluster {
     package private(set) var events: [(time: Int64, node: Int, event: NodeEvent)] = []
     /// Keep the decision of each request in ``decisions``.
     package var keepsDecisions = false
-    package var draws: Draws
-    package var trace: Trace
+    @exclusivity(unchecked) package var draws: Draws
+    @exclusivity(unchecked) package var trace: Trace
     /// Who judges; asked at every event.
     package var invariants: [Invariant] = [] {
         didSet {
@@ -74,18 +93,18 @@ package final class SimulatedCluster {
             ofAdmissions = invariants.filter(\.wantsAdmissions)
         }
     }
-    private var ofActions: [Invariant] = []
-    private var ofMessages: [Invariant] = []
-    private var ofAdmissions: [Invariant] = []
+    @exclusivity(unchecked) private var ofActions: [Invariant] = []
+    @exclusivity(unchecked) private var ofMessages: [Invariant] = []
+    @exclusivity(unchecked) private var ofAdmissions: [Invariant] = []
     package var marks = Marks()
     package var lossPermille: Int
     package var duplicatePermille: Int
     package var latePermille: Int
     /// Directed links that carry nothing, and how often each was cut: several faults may cut one.
-    private var cutLinks: [Int]
-    private var heap = EventHeap<Event>()
-    private var asked: [UInt64: Asked] = [:]
-    private var nextToken: UInt64 = 1
+    @exclusivity(unchecked) private var cutLinks: [Int]
+    @exclusivity(unchecked) private var heap = EventHeap<Event>()
+    @exclusivity(unchecked) private var asked: [UInt64: Asked] = [:]
+    @exclusivity(unchecked) private var nextToken: UInt64 = 1
     private var nextIncarnation: UInt64 = 1
     private var loads = 0
     private let genesis: Genesis
@@ -199,7 +218,11 @@ package final class SimulatedCluster {
         let now = nodes[i].clock(at: time)
         let result = body(&process.runtime, now)
         carryOut(process.runtime.finish(now: now), of: i, process)
-        for invariant in ofActions { invariant.acted(i, self) }
+        let vitals = process.runtime.vitals
+        if vitals != process.vitals {
+            process.vitals = vitals
+            for invariant in ofActions { invariant.acted(i, self) }
+        }
         return result
     }
 
@@ -226,7 +249,7 @@ package final class SimulatedCluster {
         for admission in outputs.admissions {
             // `at` may lie ahead of the reading it was decided at: then it is due only then.
             let due = nodes[i].trueTime(of: admission.at - nodes[i].clock(at: time))
-            ledgers[admission.id]?.spentByOwner(admission.time, at: time + due)
+            if let book = bookOf[admission.id] { books[book].spentByOwner(admission.time, at: time + due) }
             trace.fold(UInt64(bitPattern: admission.time))
             for invariant in ofAdmissions { invariant.ownerAdmitted(admission, at: time + due, by: i, self) }
         }
@@ -310,35 +333,57 @@ package final class SimulatedCluster {
     /// if the node is down or does not know the rule.
     @discardableResult
     package func request(_ i: Int, rule: String, key: String, cost: Int64 = 1, wait: Int64 = 0) -> UInt64? {
-        guard let bucket = bucket(i, rule: rule, key: key) else { return nil }
-        return request(i, bucket, key: key, cost: cost, wait: wait)
+        guard let known = known(i, rule: rule, key: key) else { return nil }
+        return request(i, known, cost: cost, wait: wait)
     }
 
     @discardableResult
     package func request(_ i: Int, _ bucket: Bucket, key: String, cost: Int64, wait: Int64 = 0) -> UInt64? {
+        guard let directory = nodes[i].process?.directory else { return nil }
+        return request(i, known(bucket, key, directory), cost: cost, wait: wait)
+    }
+
+    @discardableResult
+    package func request(_ i: Int, _ known: KnownKey, cost: Int64, wait: Int64 = 0) -> UInt64? {
         guard let process = nodes[i].process else { return nil }
         let token = nextToken
         nextToken += 1
         if nodes[i].pausedUntil > time {
-            after(nodes[i].pausedUntil - time) { $0.ask(i, bucket, key: key, cost: cost, wait: wait, token: token) }
+            after(nodes[i].pausedUntil - time) { cluster in
+                guard let process = cluster.nodes[i].process else { return }
+                cluster.ask(i, known, cost: cost, wait: wait, token: token, process)
+            }
         } else {
-            ask(i, bucket, key: key, cost: cost, wait: wait, token: token, process)
+            ask(i, known, cost: cost, wait: wait, token: token, process)
         }
         return token
     }
 
-    private func ask(_ i: Int, _ bucket: Bucket, key: String, cost: Int64, wait: Int64, token: UInt64) {
-        guard let process = nodes[i].process else { return }
-        ask(i, bucket, key: key, cost: cost, wait: wait, token: token, process)
+    /// Looks a key up under the rules that a node has.
+    package func known(_ i: Int, rule: String, key: String) -> KnownKey? {
+        guard let directory = nodes[i].process?.directory, let bucket = bucket(i, rule: rule, key: key) else {
+            return nil
+        }
+        return known(bucket, key, directory)
+    }
+
+    private func known(_ bucket: Bucket, _ key: String, _ directory: RuleDirectory) -> KnownKey {
+        let book: Int
+        if let found = bookOf[bucket.id] {
+            book = found
+        } else {
+            book = books.count
+            books.append(Ledger(limit: bucket.limit))
+            bookOf[bucket.id] = book
+        }
+        return KnownKey(directory: directory, bucket: bucket, ledger: book, key: key, bytes: Array(key.utf8))
     }
 
     private func ask(
-        _ i: Int, _ bucket: Bucket, key: String, cost: Int64, wait: Int64, token: UInt64,
-        _ process: SimulatedNode.Process
+        _ i: Int, _ known: KnownKey, cost: Int64, wait: Int64, token: UInt64, _ process: SimulatedNode.Process
     ) {
-        if ledgers[bucket.id] == nil { ledgers[bucket.id] = Ledger(limit: bucket.limit) }
-        ledgers[bucket.id]!.offer(cost: cost, at: time)
-        if wait > ledgers[bucket.id]!.longestWait { ledgers[bucket.id]!.longestWait = wait }
+        let bucket = known.bucket
+        books[known.ledger].offer(cost: cost, wait: wait, at: time)
         // As DecisionPath.decide does it.
         let now = nodes[i].clock(at: time)
         if let span = bucket.limit.time(of: cost) {
@@ -347,15 +392,15 @@ package final class SimulatedCluster {
                 bucket.id, time: span, tokens: cost, tolerance: bucket.limit.tolerance, scaled: scaled)
             switch verdict {
             case .allowed(let tat, let axis):
-                ledgers[bucket.id]!.spentLocally(cost: cost, node: i, at: time)
+                books[known.ledger].spentLocally(cost: cost, node: i, at: time)
                 for invariant in ofAdmissions { invariant.holderAdmitted(bucket, span, by: i, self) }
-                trace.note("admit", at: time, node: i, [("key", .text(key)), ("cost", .int(cost))])
+                trace.note("admit", at: time, node: i, [("key", .text(known.key)), ("cost", .int(cost))])
                 if keepsDecisions {
                     decisions[token] = .settled(allowed: true, limit: bucket.limit, tat: tat, cost: cost, at: axis)
                 }
                 return
             case .limited(let tat, let axis) where bucket.longestWait == 0:
-                ledgers[bucket.id]!.refusedLocally()
+                books[known.ledger].refusedLocally()
                 trace.fold(token)
                 if keepsDecisions {
                     decisions[token] = .settled(allowed: false, limit: bucket.limit, tat: tat, cost: cost, at: axis)
@@ -365,9 +410,10 @@ package final class SimulatedCluster {
                 break
             }
         }
-        asked[token] = Asked(id: bucket.id, key: key, node: i, cost: cost, incarnation: process.incarnation)
+        asked[token] = Asked(
+            ledger: known.ledger, key: known.key, node: i, cost: cost, incarnation: process.incarnation)
         let pending = PendingRequest(
-            bucket: bucket, key: Array(key.utf8), cost: cost, longestWait: min(wait, bucket.longestWait), token: token)
+            bucket: bucket, key: known.bytes, cost: cost, longestWait: min(wait, bucket.longestWait), token: token)
         act(i) { runtime, now in runtime.submit([pending], sink: i, now: now) }
     }
 
@@ -381,7 +427,7 @@ package final class SimulatedCluster {
             return
         }
         if keepsDecisions { decisions[settled.token] = settled.decision }
-        ledgers[request.id]!.settled(settled.decision, cost: request.cost, node: i, at: time)
+        books[request.ledger].settled(settled.decision, cost: request.cost, node: i, at: time)
         let key = ("key", Trace.Value.text(request.key))
         switch settled.decision.outcome {
         case .allowed:
@@ -394,6 +440,14 @@ package final class SimulatedCluster {
             trace.note("unavailable", at: time, node: i, [key])
         }
     }
+
+    /// What happened to each bucket that was asked for, by its identity.
+    package var ledgers: [(id: BucketID, ledger: Ledger)] {
+        bookOf.sorted { $0.key < $1.key }.map { ($0.key, books[$0.value]) }
+    }
+
+    /// How many buckets have been asked for.
+    package var bucketsAsked: Int { books.count }
 
     /// Requests that wait for their decision.
     package var unsettled: Int { asked.count }
@@ -426,7 +480,7 @@ package final class SimulatedCluster {
 
     package func knownLedger(rule: String, key: String) -> Ledger? {
         for i in nodes.indices {
-            if let bucket = bucket(i, rule: rule, key: key), let ledger = ledgers[bucket.id] { return ledger }
+            if let bucket = bucket(i, rule: rule, key: key), let book = bookOf[bucket.id] { return books[book] }
         }
         return nil
     }
@@ -574,7 +628,7 @@ package final class SimulatedCluster {
     /// What has gone wrong so far, judged by all oracles that hold at any time.
     package func problems() -> [String] {
         var found = failures
-        for (id, ledger) in ledgers.sorted(by: { $0.key < $1.key }) {
+        for (id, ledger) in ledgers {
             let excess = ledger.worstExcess(rho: options.parameters.rho)
             if excess > 0 {
                 found.append(

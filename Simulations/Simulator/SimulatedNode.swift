@@ -5,10 +5,12 @@ package import NodeRuntime
 package final class SimulatedNode {
     /// What is lost when the process dies.
     package final class Process {
-        package var runtime: NodeRuntime<TableStore>
+        @exclusivity(unchecked) package var runtime: NodeRuntime<TableStore>
         package let store: TableStore
         package let incarnation: UInt64
-        package var directory: RuleDirectory?
+        @exclusivity(unchecked) package var directory: RuleDirectory?
+        /// As they were after the last event.
+        @exclusivity(unchecked) var vitals: NodeVitals?
 
         init(runtime: consuming NodeRuntime<TableStore>, store: TableStore, incarnation: UInt64) {
             self.runtime = runtime
@@ -18,23 +20,23 @@ package final class SimulatedNode {
     }
 
     package let index: Int
-    package var process: Process?
-    package var disk = SimulatedDisk()
-    private var clock: SimulatedClock
+    @exclusivity(unchecked) package var process: Process?
+    @exclusivity(unchecked) package var disk = SimulatedDisk()
+    @exclusivity(unchecked) private var clock: SimulatedClock
     /// Until then no event reaches the process, while its clock goes on.
-    package var pausedUntil: Int64 = 0
+    @exclusivity(unchecked) package var pausedUntil: Int64 = 0
     /// Cut off from the log, and from nothing else.
-    package var isCutFromLog = false
+    @exclusivity(unchecked) package var isCutFromLog = false
     /// Added to the delay of whatever comes or goes.
-    var extraDelay: Int64 = 0
+    @exclusivity(unchecked) var extraDelay: Int64 = 0
     /// Added to the time of each write.
-    var extraSync: Int64 = 0
+    @exclusivity(unchecked) var extraSync: Int64 = 0
     /// How long after the clock reading what it led to leaves the process.
-    var stall: Int64 = 0
+    @exclusivity(unchecked) var stall: Int64 = 0
     /// How often a process was started here.
     var starts = 0
-    package private(set) var messagesSent = 0
-    package private(set) var coordinationMessagesSent = 0
+    @exclusivity(unchecked) package private(set) var messagesSent = 0
+    @exclusivity(unchecked) package private(set) var coordinationMessagesSent = 0
 
     init(index: Int, clock: SimulatedClock) {
         self.index = index

@@ -2,7 +2,7 @@ package import LimiterCore
 
 /// A node's allowances in one plain table, without locks.
 package final class TableStore: AllowanceStore {
-    var table: AllowanceTable
+    @exclusivity(unchecked) var table: AllowanceTable
 
     init(capacity: Int) { table = AllowanceTable(capacity: capacity) }
 

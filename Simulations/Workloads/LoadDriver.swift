@@ -1,9 +1,13 @@
 import LimiterCore
 
 /// Asks as a workload says, at every node, from now until `end`.
-struct LoadDriver {
+final class LoadDriver {
     private let workload: Workload
     private let end: Int64
+    /// By load and node, then by key.
+    private var known: [[SimulatedCluster.KnownKey?]] = []
+    /// So many keys of each load are looked up once.
+    private static let mostKnown = 2_048
 
     init(_ workload: Workload, until end: Int64) {
         self.workload = workload
@@ -12,6 +16,7 @@ struct LoadDriver {
 
     func start(_ cluster: SimulatedCluster) {
         for (number, load) in workload.loads.enumerated() {
+            for _ in 0..<8 { known.append(Array(repeating: nil, count: min(load.keys, LoadDriver.mostKnown))) }
             let wait = workload.rules.first { $0.name == load.rule }?.delay ?? 0
             for node in cluster.nodes.indices where load.onlyNode == nil || load.onlyNode == node {
                 let entity = number * 8 + node
@@ -29,7 +34,7 @@ struct LoadDriver {
     private func ask(
         _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, mean: Int64, _ cluster: SimulatedCluster
     ) {
-        cluster.after(cluster.draws.within(0...2 * mean, .load, entity)) { cluster in
+        cluster.after(cluster.draws.within(0...2 * mean, .load, entity)) { [self] cluster in
             guard cluster.time < end else { return }
             once(load, entity, node, wait, cluster)
             ask(load, entity, node, wait, mean: mean, cluster)
@@ -40,7 +45,7 @@ struct LoadDriver {
         _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, every: Int64, of count: Int,
         _ cluster: SimulatedCluster
     ) {
-        cluster.after(cluster.draws.within(every / 2...every * 3 / 2, .load, entity)) { cluster in
+        cluster.after(cluster.draws.within(every / 2...every * 3 / 2, .load, entity)) { [self] cluster in
             guard cluster.time < end else { return }
             for _ in 0..<count { once(load, entity, node, wait, cluster) }
             burst(load, entity, node, wait, every: every, of: count, cluster)
@@ -52,7 +57,14 @@ struct LoadDriver {
         let cost =
             load.leastCost == load.mostCost
             ? load.leastCost : cluster.draws.within(load.leastCost...load.mostCost, .cost, entity)
-        cluster.request(node, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
+        if key < LoadDriver.mostKnown {
+            if known[entity][key]?.isValid(at: node, cluster) != true {
+                known[entity][key] = cluster.known(node, rule: load.rule, key: load.key(key))
+            }
+            if let key = known[entity][key] { cluster.request(node, key, cost: cost, wait: wait) }
+        } else {
+            cluster.request(node, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
+        }
     }
 }
 

@@ -4,47 +4,47 @@ extension Workload {
         name: "standard",
         rules: [
             RuleTerms("fast", 50, burst: 50),
-            RuleTerms("hot", 200, burst: 40),
+            RuleTerms("hot", 100, burst: 40),
             RuleTerms("tiny", 200, burst: 2),
             RuleTerms("slow", 10, burst: 50),
             RuleTerms("one", 1, burst: 1),
             RuleTerms("whole", 20, burst: 20),
             RuleTerms("daily", 1_000, per: 86_400_000_000_000, burst: 1_000),
             RuleTerms("exact", 20, burst: 20, isExact: true),
-            RuleTerms("delayed", 50, burst: 10, delay: 300_000_000),
+            RuleTerms("delayed", 30, burst: 10, delay: 300_000_000),
             RuleTerms("hoard", 50, burst: 500),
             RuleTerms("cold", 5, burst: 5),
             RuleTerms("open", 20, burst: 20, onIsolation: "allow"),
         ],
         loads: [
-            Load("fast", perSecond: 40, isOverDemand: true),
-            Load("hot", perSecond: 100, isOverDemand: true),
-            Load("tiny", perSecond: 60),
-            Load("slow", perSecond: 8),
-            Load("one", perSecond: 3),
-            Load("whole", perSecond: 4, cost: 20...20),
-            Load("daily", perSecond: 15),
-            Load("exact", perSecond: 12),
-            Load("delayed", perSecond: 20),
-            Load("hoard", perSecond: 0, pattern: .bursts(every: 2_000_000_000, of: 100)),
-            Load("cold", keys: 200, perSecond: 20),
-            Load("open", perSecond: 5),
+            Load("fast", perSecond: 20, isOverDemand: true),
+            Load("hot", perSecond: 40, isOverDemand: true),
+            Load("tiny", perSecond: 20),
+            Load("slow", perSecond: 4),
+            Load("one", perSecond: 1.5),
+            Load("whole", perSecond: 2, cost: 20...20),
+            Load("daily", perSecond: 5),
+            Load("exact", perSecond: 8),
+            Load("delayed", perSecond: 12),
+            Load("hoard", perSecond: 0, pattern: .bursts(every: 4_000_000_000, of: 100)),
+            Load("cold", keys: 200, perSecond: 8),
+            Load("open", perSecond: 3),
         ])
 
     /// One key that all nodes want at once, much more than there is.
     package static let hotKey = Workload(
         name: "hot",
-        rules: [RuleTerms("hot", 400, burst: 400), RuleTerms("warm", 200, burst: 100)],
+        rules: [RuleTerms("hot", 200, burst: 200), RuleTerms("warm", 100, burst: 50)],
         loads: [
-            Load("hot", perSecond: 300, isOverDemand: true), Load("warm", perSecond: 60, cost: 1...3),
+            Load("hot", perSecond: 90, isOverDemand: true), Load("warm", perSecond: 30, cost: 1...3),
         ])
 
     /// More keys than the tables have room for: forgetting must not refill.
     package static let coldKeys = Workload(
         name: "cold",
-        rules: [RuleTerms("cold", 2, per: 60_000_000_000, burst: 4), RuleTerms("fast", 100, burst: 100)],
+        rules: [RuleTerms("cold", 2, per: 60_000_000_000, burst: 4), RuleTerms("fast", 50, burst: 50)],
         loads: [
-            Load("cold", keys: 1_500, perSecond: 150), Load("fast", perSecond: 60, isOverDemand: true),
+            Load("cold", keys: 1_500, perSecond: 80), Load("fast", perSecond: 25, isOverDemand: true),
         ])
 
     /// Idle, then a burst: what a holder keeps for too long shows in buckets that hold little time.
@@ -55,9 +55,9 @@ extension Workload {
             RuleTerms("long", 50, burst: 500),
         ],
         loads: [
-            Load("spiky", perSecond: 0, pattern: .bursts(every: 250_000_000, of: 30)),
-            Load("spike", perSecond: 0, pattern: .bursts(every: 150_000_000, of: 40)),
-            Load("spike", perSecond: 60), Load("long", perSecond: 0, pattern: .bursts(every: 2_000_000_000, of: 100)),
+            Load("spiky", perSecond: 0, pattern: .bursts(every: 400_000_000, of: 30)),
+            Load("spike", perSecond: 0, pattern: .bursts(every: 300_000_000, of: 40)),
+            Load("spike", perSecond: 20), Load("long", perSecond: 0, pattern: .bursts(every: 3_000_000_000, of: 100)),
         ])
 
     /// Rules of a day, spent early.

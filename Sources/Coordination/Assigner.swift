@@ -41,7 +41,7 @@ public struct Assigner: Sendable {
     private var tick: UInt64 = 0
     private var term: Term = 0
     private var leaderSince: UInt64 = 0
-    private var members: [NodeID: Member] = [:]
+    private var members = VoterMap<Member>()
     private var pending: [RangeID: Pending] = [:]
     /// Commit indexes at recent ticks, to tell who lags: (tick, commit), oldest first.
     private var commits: [(tick: UInt64, commit: LogIndex)] = []
@@ -84,8 +84,8 @@ public struct Assigner: Sendable {
             settledSince = tick
             commits = []
             pending = [:]
-            members = Dictionary(
-                uniqueKeysWithValues: voters.map { ($0, Member(report: nil, lastHeard: tick, caughtUpAt: tick)) })
+            members = VoterMap()
+            for voter in voters { members[voter] = Member(report: nil, lastHeard: tick, caughtUpAt: tick) }
         }
         commits.append((tick, commit))
         while commits.count > 1, commits[1].tick + detection / 2 <= tick { commits.removeFirst() }
@@ -96,7 +96,7 @@ public struct Assigner: Sendable {
     /// Forgets everything: this node does not lead.
     public mutating func follow() {
         term = 0
-        members = [:]
+        members = VoterMap()
         pending = [:]
     }
 
@@ -113,9 +113,9 @@ public struct Assigner: Sendable {
 
     private mutating func wishes(state: borrowing ReplicatedState) -> Wishes {
         var wishes = Wishes()
-        var load: [NodeID: Int] = [:]
+        var load = VoterMap<Int>()
         for voter in voters where isEligible(voter) { load[voter] = 0 }
-        guard !load.isEmpty else { return wishes }
+        guard !load.entries.isEmpty else { return wishes }
         // Before everybody has been heard of, a first division would be redone at once: wait for as long as detection takes.
         let everybody = voters.allSatisfy { members[$0]?.report != nil }
         guard everybody || tick >= leaderSince + detection else { return wishes }
@@ -129,19 +129,18 @@ public struct Assigner: Sendable {
         }
         // A process that was started again knows nothing of the time before, and its axes would fall back to their last stamps: its
         // ranges go to those who were there, and come back exactly, by being handed over. Unless nobody was there.
-        let returned = Set(
-            orphans.compactMap { state.owner(of: $0) }.filter {
-                members[$0.node]?.report?.incarnation != $0.incarnation
-            }
-            .map(\.node))
-        let witnesses = load.filter { !returned.contains($0.key) }
-        var loads = witnesses.isEmpty ? load : witnesses
+        var witnesses = load
+        for range in orphans {
+            guard let owner = state.owner(of: range) else { continue }
+            if members[owner.node]?.report?.incarnation != owner.incarnation { witnesses[owner.node] = nil }
+        }
+        var loads = witnesses.entries.isEmpty ? load : witnesses
         pending = pending.filter { tick < $0.value.since + detection && state.epoch(of: $0.key) == $0.value.replaces }
         for range in orphans where pending[range] == nil {
             // The least loaded; of several the one that had it, then the lowest number.
             let last = state.owner(of: range)?.node
             guard
-                let target = loads.min(by: { a, b in
+                let target = loads.entries.min(by: { a, b in
                     (a.value, a.key == last ? 0 : 1, a.key) < (b.value, b.key == last ? 0 : 1, b.key)
                 })?.key, let incarnation = members[target]?.report?.incarnation
             else { continue }
@@ -170,16 +169,37 @@ public struct Assigner: Sendable {
     }
 
     /// Once everything is served and quiet, asks the most loaded owner for a few ranges, so that a returned node gets its part.
-    private mutating func balance(_ load: [NodeID: Int], state: borrowing ReplicatedState, into wishes: inout Wishes) {
+    private mutating func balance(_ load: VoterMap<Int>, state: borrowing ReplicatedState, into wishes: inout Wishes) {
         guard wishes.assignments.isEmpty, tick >= settledSince + detection, tick >= lastHandOver + detection / 4,
-            let most = load.max(by: { ($0.value, $0.key) < ($1.value, $1.key) }),
-            let least = load.min(by: { ($0.value, $0.key) < ($1.value, $1.key) }), most.value - least.value >= 2
+            let most = load.entries.max(by: { ($0.value, $0.key) < ($1.value, $1.key) }),
+            let least = load.entries.min(by: { ($0.value, $0.key) < ($1.value, $1.key) }), most.value - least.value >= 2
         else { return }
         lastHandOver = tick
         var left = min(Assigner.mostMoves, (most.value - least.value) / 2)
         for range in RangeID.all where left > 0 && state.owner(of: range)?.node == most.key {
             wishes.handOvers.append((most.key, range, state.epoch(of: range)))
             left -= 1
+        }
+    }
+}
+
+/// A value for some of the voters: so few that one looks at each.
+private struct VoterMap<Value: Sendable>: Sendable {
+    private(set) var entries: [(key: NodeID, value: Value)] = []
+
+    subscript(voter: NodeID) -> Value? {
+        get {
+            for entry in entries where entry.key == voter { return entry.value }
+            return nil
+        }
+        set {
+            let at = entries.firstIndex { $0.key == voter }
+            switch (at, newValue) {
+            case (let at?, let value?): entries[at].value = value
+            case (let at?, nil): entries.remove(at: at)
+            case (nil, let value?): entries.append((voter, value))
+            case (nil, nil): break
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ import LimiterCore
 ///
 /// An owner talks so to nodes, and a node to embedded clients. `Holder` is where to send.
 struct Conversations<Holder: Sendable> {
-    private struct Session {
+    fileprivate struct Session {
+        let id: UInt64
         var holder: Holder
         var lastNumber: UInt64 = 0
         var lastAnswer: Answer?
@@ -30,7 +31,11 @@ struct Conversations<Holder: Sendable> {
 
     /// The most conversations; of more, the longest silent one is dropped.
     let most: Int
-    private var sessions: [UInt64: Session] = [:]
+    private var sessions: [Session] = []
+    /// Where each session stands in ``sessions``, by its number.
+    private var places: [UInt64: Int] = [:]
+    /// Sessions with verdicts that were not sent when they came; some may have been sent since, and some may be named twice.
+    private var pending: [UInt64] = []
 
     init(most: Int) { self.most = most }
 
@@ -38,16 +43,15 @@ struct Conversations<Holder: Sendable> {
 
     /// Takes note of a report and of the verdicts that it says were seen.
     mutating func heard(_ report: Report, from holder: Holder, now: ClockTime) -> Arrival {
-        let id = report.session
-        open(id, holder, now: now)
-        sessions[id]!.lastHeard = now
+        let at = place(of: report.session, holder, now: now)
+        sessions[at].lastHeard = now
         // A client may come back over another connection.
-        sessions[id]!.holder = holder
-        acknowledge(id, through: report.verdictsSeen)
-        let last = sessions[id]!.lastNumber
+        sessions[at].holder = holder
+        sessions[at].acknowledge(through: report.verdictsSeen)
+        let last = sessions[at].lastNumber
         if report.number == last, !isPlanted(.answersRepeatsAnew) {
-            guard var answer = sessions[id]!.lastAnswer else { return .late }
-            answer.verdicts = unseenVerdicts(id)
+            guard var answer = sessions[at].lastAnswer else { return .late }
+            answer.verdicts = sessions[at].takeUnseen()
             return .repeated(answer)
         }
         return report.number > last || isPlanted(.answersRepeatsAnew) ? .new : .late
@@ -55,61 +59,76 @@ struct Conversations<Holder: Sendable> {
 
     /// The answer to a new report, with all verdicts that the holder has not seen; they count as sent.
     mutating func answer(_ report: Report, readings: [AxisReading], items: [AnswerItem]) -> Answer {
+        let at = places[report.session]!
         let answer = Answer(
             session: report.session, number: report.number, readings: readings, items: items,
-            verdicts: unseenVerdicts(report.session))
-        sessions[report.session]!.lastNumber = report.number
-        sessions[report.session]!.lastAnswer = answer
+            verdicts: sessions[at].takeUnseen())
+        sessions[at].lastNumber = report.number
+        sessions[at].lastAnswer = answer
         return answer
     }
 
     /// Notes a verdict for a session; it goes out with the next answer, or with ``takePending()``.
     mutating func give(_ verdict: Verdict, to session: UInt64) {
         // The session may have been dropped in the meantime: its holder has given up long ago.
-        guard sessions[session] != nil else { return }
-        sessions[session]!.unseen.append(verdict)
-        if sessions[session]!.unseen.count > Owner.mostUnseen {
-            sessions[session]!.unseen.removeFirst(Owner.mostUnseen / 4)
-            sessions[session]!.firstUnseen += UInt64(Owner.mostUnseen / 4)
-            sessions[session]!.sent = max(0, sessions[session]!.sent - Owner.mostUnseen / 4)
-        }
+        guard let at = places[session] else { return }
+        if sessions[at].sent == sessions[at].unseen.count { pending.append(session) }
+        sessions[at].unseen.append(verdict)
+        if sessions[at].unseen.count > Owner.mostUnseen { sessions[at].drop(Owner.mostUnseen / 4) }
     }
 
     /// The verdicts that came to be known since each session's last answer, by session.
     mutating func takePending() -> [(holder: Holder, session: UInt64, batch: VerdictBatch)] {
-        // Sorted, so that the order of the dictionary does not matter.
-        sessions.filter { $0.value.sent < $0.value.unseen.count }.map(\.key).sorted().map { id in
-            let from = sessions[id]!.sent
-            sessions[id]!.sent = sessions[id]!.unseen.count
-            return (
-                sessions[id]!.holder, id,
-                VerdictBatch(
-                    first: sessions[id]!.firstUnseen + UInt64(from), verdicts: Array(sessions[id]!.unseen[from...]))
-            )
+        guard !pending.isEmpty else { return [] }
+        var batches: [(holder: Holder, session: UInt64, batch: VerdictBatch)] = []
+        pending.sort()
+        for session in pending {
+            guard let at = places[session], sessions[at].sent < sessions[at].unseen.count else { continue }
+            let from = sessions[at].sent
+            sessions[at].sent = sessions[at].unseen.count
+            let batch = VerdictBatch(
+                first: sessions[at].firstUnseen + UInt64(from), verdicts: Array(sessions[at].unseen[from...]))
+            batches.append((sessions[at].holder, session, batch))
         }
+        pending.removeAll(keepingCapacity: true)
+        return batches
     }
 
-    private mutating func open(_ id: UInt64, _ holder: Holder, now: ClockTime) {
-        guard sessions[id] == nil else { return }
+    private mutating func place(of id: UInt64, _ holder: Holder, now: ClockTime) -> Int {
+        if let known = places[id] { return known }
         if sessions.count >= most {
-            // By time, then by number, so that the order of the dictionary does not matter.
-            let oldest = sessions.min { ($0.value.lastHeard, $0.key) < ($1.value.lastHeard, $1.key) }!
-            sessions[oldest.key] = nil
+            // By time, then by number.
+            let oldest = sessions.indices.min {
+                (sessions[$0].lastHeard, sessions[$0].id) < (sessions[$1].lastHeard, sessions[$1].id)
+            }!
+            places[sessions[oldest].id] = nil
+            sessions.swapAt(oldest, sessions.count - 1)
+            sessions.removeLast()
+            if oldest < sessions.count { places[sessions[oldest].id] = oldest }
         }
-        sessions[id] = Session(holder: holder, lastHeard: now)
+        sessions.append(Session(id: id, holder: holder, lastHeard: now))
+        places[id] = sessions.count - 1
+        return sessions.count - 1
+    }
+}
+
+extension Conversations.Session {
+    /// The holder has seen all verdicts up to this one.
+    fileprivate mutating func acknowledge(through number: UInt64) {
+        guard number >= firstUnseen else { return }
+        drop(min(Int(number - firstUnseen + 1), unseen.count))
     }
 
-    private mutating func acknowledge(_ session: UInt64, through number: UInt64) {
-        let first = sessions[session]!.firstUnseen
-        guard number >= first else { return }
-        let seen = min(Int(number - first + 1), sessions[session]!.unseen.count)
-        sessions[session]!.unseen.removeFirst(seen)
-        sessions[session]!.firstUnseen += UInt64(seen)
-        sessions[session]!.sent = max(0, sessions[session]!.sent - seen)
+    /// Forgets the first verdicts.
+    fileprivate mutating func drop(_ count: Int) {
+        unseen.removeFirst(count)
+        firstUnseen += UInt64(count)
+        sent = max(0, sent - count)
     }
 
-    private mutating func unseenVerdicts(_ session: UInt64) -> VerdictBatch {
-        sessions[session]!.sent = sessions[session]!.unseen.count
-        return VerdictBatch(first: sessions[session]!.firstUnseen, verdicts: sessions[session]!.unseen)
+    /// All verdicts that were not seen, which count as sent now.
+    fileprivate mutating func takeUnseen() -> VerdictBatch {
+        sent = unseen.count
+        return VerdictBatch(first: firstUnseen, verdicts: unseen)
     }
 }

@@ -15,13 +15,13 @@ public struct BucketID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomS
         self.low = low
     }
 
-    private init(uncheckedHigh high: UInt64) {
+    @usableFromInline init(uncheckedHigh high: UInt64) {
         self.high = high
         low = 0
     }
 
     /// What stands in an empty slot of a table.
-    static let none = BucketID(uncheckedHigh: 0)
+    @usableFromInline static var none: BucketID { BucketID(uncheckedHigh: 0) }
 
     /// The identity for a hash of a bucket with tolerance `tau`.
     @inline(__always)

@@ -9,16 +9,22 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
     struct Slot {
         @usableFromInline var id: BucketID
         @usableFromInline var value: Value
+
+        @inlinable init(id: BucketID, value: Value) {
+            self.id = id
+            self.value = value
+        }
     }
 
     /// An empty slot has an `id.high` of 0, which no identity has.
     @usableFromInline var slots: UnsafeMutablePointer<Slot>
     @usableFromInline var mask: Int
     /// Where the next sweep starts.
-    private var hand = 0
+    @usableFromInline var hand = 0
 
     /// How many values are in the table.
-    public private(set) var count = 0
+    @usableFromInline var used = 0
+    @inlinable public var count: Int { used }
 
     /// How many values fit.
     public let capacity: Int
@@ -40,7 +46,8 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
         return size
     }
 
-    private static func emptySlots(_ size: Int) -> UnsafeMutablePointer<Slot> {
+    @usableFromInline
+    static func emptySlots(_ size: Int) -> UnsafeMutablePointer<Slot> {
         let bytes = size * MemoryLayout<Slot>.stride
         let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
         raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
@@ -75,14 +82,16 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
     public func id(at position: Int) -> BucketID { slots[position].id }
 
     /// Adds a value that is not in the table yet, and returns its position; nil if the table is full.
+    @inlinable
     public mutating func insert(_ id: BucketID, _ value: Value) -> Int? {
         guard count < capacity else { return nil }
         if count >= (mask + 1) / 4 * 3 { grow() }
-        count += 1
+        used += 1
         return place(id, value)
     }
 
-    private mutating func place(_ id: BucketID, _ value: Value) -> Int {
+    @inlinable
+    mutating func place(_ id: BucketID, _ value: Value) -> Int {
         var i = home(id)
         while slots[i].id.high != 0 {
             precondition(slots[i].id != id, "the identity \(id) is in the table already")
@@ -92,7 +101,8 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
         return i
     }
 
-    private mutating func grow() {
+    @inlinable
+    mutating func grow() {
         let old = slots
         let size = mask + 1
         slots = KeyedTable.emptySlots(size * 2)
@@ -102,6 +112,7 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
     }
 
     /// Removes what stands at a position; whatever had to probe past it moves one step nearer to its home.
+    @inlinable
     public mutating func remove(at position: Int) {
         var hole = position
         var i = (hole + 1) & mask
@@ -114,13 +125,14 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
             i = (i + 1) & mask
         }
         slots[hole].id = .none
-        count -= 1
+        used -= 1
     }
 
     /// Walks over the next `steps` slots from where the last sweep ended, and removes what `removing` says.
     ///
     /// Returns the identity and the `rank` of the remaining value with the least one among those that were seen and not removed,
     /// so that a full table can forget it; nil if none was seen. Cost: `steps`, whatever the size of the table.
+    @inlinable
     public mutating func sweep(
         _ steps: Int, rank: (BucketID, Value) -> Int64? = { _, _ in nil }, removing: (BucketID, Value) -> Bool
     ) -> (BucketID, Int64)? {
@@ -141,10 +153,11 @@ public struct KeyedTable<Value: BitwiseCopyable>: ~Copyable {
     /// Removes everything.
     public mutating func removeAll() {
         for i in 0...mask { slots[i].id = .none }
-        count = 0
+        used = 0
     }
 
     /// Calls `body` with each identity and value, in the order of their slots: the same for the same operations.
+    @inlinable
     public func forEach(_ body: (BucketID, Value) -> Void) {
         for i in 0...mask where slots[i].id.high != 0 { body(slots[i].id, slots[i].value) }
     }

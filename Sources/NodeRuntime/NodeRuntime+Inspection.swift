@@ -2,8 +2,30 @@ package import Coordination
 package import LimiterCore
 package import Raft
 
+/// What most judges look at after each event: as long as it stays the same, nothing has happened to them.
+package struct NodeVitals: Equatable, Sendable {
+    package var role: Role
+    package var term: Term
+    package var commitIndex: LogIndex
+    package var lastIndex: LogIndex
+    package var served: UInt64
+}
+
 /// What judges of a simulation look at; nothing decides by it.
 extension NodeRuntime {
+    package var vitals: NodeVitals {
+        NodeVitals(
+            role: raft.role, term: raft.term, commitIndex: raft.commitIndex, lastIndex: raft.lastIndex,
+            served: owner.served)
+    }
+
+    /// Calls `body` for each range that this process serves under a cover of its own.
+    package func forEachCovered(now: ClockTime, _ body: (RangeID, _ epoch: UInt64, _ axis: AxisTime) -> Void) {
+        for range in RangeID.all where owner.isCovered(range) {
+            if let axis = owner.axis(of: range, at: now) { body(range, state.epoch(of: range), axis) }
+        }
+    }
+
     package var role: Role { raft.role }
     package var term: Term { raft.term }
     package var commitIndex: LogIndex { raft.commitIndex }

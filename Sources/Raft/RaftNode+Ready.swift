@@ -9,6 +9,8 @@ extension RaftNode {
     ///
     /// The next Ready may be taken before the writes of earlier ones are durable.
     public mutating func takeReady() -> Ready? {
+        // Called after each event of a node, and mostly for nothing.
+        guard hasReady else { return nil }
         if replicationDue {
             replicationDue = false
             replicate()
@@ -30,7 +32,7 @@ extension RaftNode {
             ready.committed = Array(log.entries(range))
             appliedIndex = range.upperBound
         }
-        return ready == Ready() ? nil : ready
+        return ready.isEmpty ? nil : ready
     }
 
     private mutating func takeWrite(into ready: inout Ready) {
