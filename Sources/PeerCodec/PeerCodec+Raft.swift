@@ -20,6 +20,7 @@ extension PeerCodec {
         case .snapshotChunk(let chunk): (.snapshotChunk, 48 + 4 * chunk.voters.count + chunk.bytes.count)
         case .snapshotResponse: (.snapshotResponse, 32)
         case .staleTerm: (.staleTerm, 0)
+        case .logLost: (.logLost, 8)
         case .forward(let payload): (.forward, 4 + payload.count)
         }
     }
@@ -75,6 +76,8 @@ extension PeerCodec {
             writer.write(received)
         case .staleTerm:
             break
+        case .logLost(let lastIndex):
+            writer.write(lastIndex)
         case .forward(let payload):
             writer.write(payload: payload)
         }
@@ -122,6 +125,8 @@ extension PeerCodec {
                 received: try reader.read())
         case .staleTerm:
             .staleTerm
+        case .logLost:
+            .logLost(lastIndex: try reader.read())
         case .forward:
             .forward(payload: Array(try reader.readCounted(limit: Limits.payloadBytes)))
         case .report, .answer, .verdicts, .handOver:

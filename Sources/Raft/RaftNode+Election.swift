@@ -146,7 +146,7 @@ extension RaftNode {
             // has the only log that can win, could never stand again (etcd #8501). The round shows which are old.
             return true
         case .voteResponse, .appendResponse, .appendRejection, .heartbeatResponse, .snapshotResponse,
-            .staleTerm:
+            .logLost, .staleTerm:
             // An answer to what this node was in an earlier term.
             return false
         }

@@ -141,6 +141,20 @@ extension RaftNode {
         replicationDue = true
     }
 
+    /// A follower's disk has been reset or replaced: what it acknowledged counts no more.
+    ///
+    /// This makes the way back of an operator work (one node at a time, the others well); that nothing was committed on the strength
+    /// of a lost copy is for the operator to see to.
+    mutating func handleLostLog(_ peer: NodeID, lastIndex: LogIndex) {
+        guard role == .leader, let position = position(of: peer), lastIndex < progress[position].match else { return }
+        progress[position].lastContact = now
+        progress[position].match = lastIndex
+        progress[position].matchAtHeartbeat = 0
+        progress[position].commitSent = 0
+        progress[position].probe(from: lastIndex + 1)
+        replicationDue = true
+    }
+
     mutating func handleHeartbeatResponse(
         _ peer: NodeID, sequence: UInt64, context: [UInt8]
     ) throws(PeerViolation) {
@@ -223,10 +237,10 @@ extension RaftNode {
 
     mutating func handleHeartbeat(_ peer: NodeID, commit: LogIndex, sequence: UInt64) throws(PeerViolation) {
         guard commit <= log.lastIndex else {
-            throw PeerViolation(
-                .unknownEntries,
-                "the leader of term \(term) believes that this node has entry \(commit), but its log ends at "
-                    + "\(log.lastIndex); if this node's data was reset, it must rejoin as a new one")
+            // Only what was acknowledged comes back as a commit index: this node's disk is not the one that acknowledged. That cannot be
+            // undone here; but as long as the leader counts on it, nothing would ever be sent.
+            send(.logLost(lastIndex: log.lastIndex), to: peer)
+            return
         }
         commitIndex = max(commitIndex, commit)
         send(.heartbeatResponse(sequence: sequence, context: heartbeatContext), to: peer)

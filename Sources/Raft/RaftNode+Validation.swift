@@ -40,6 +40,8 @@ extension RaftNode {
             try validate(chunk, in: message.term)
         case .forward(let payload):
             try limit(payload.count, to: configuration.maxProposalBytes, "a forwarded proposal")
+        case .logLost(let lastIndex):
+            try limit(lastIndex, "last index")
         case .preVoteResponse, .voteResponse, .snapshotResponse, .staleTerm:
             break
         }

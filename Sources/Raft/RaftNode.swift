@@ -161,6 +161,8 @@ public struct RaftNode: Sendable {
             try handleHeartbeat(message.from, commit: commit, sequence: sequence)
         case .heartbeatResponse(let sequence, let context):
             try handleHeartbeatResponse(message.from, sequence: sequence, context: context)
+        case .logLost(let lastIndex):
+            handleLostLog(message.from, lastIndex: lastIndex)
         case .snapshotChunk(let chunk):
             try follow(message.from)
             try handleChunk(chunk, from: message.from)

@@ -7,7 +7,7 @@ import Raft
 
 extension SplitMix64 {
     /// How many kinds of messages there are.
-    static let kinds = 17
+    static let kinds = 18
 
     mutating func message(ofKind kind: Int) -> PeerMessage {
         switch kind {
@@ -15,6 +15,8 @@ extension SplitMix64 {
         case 14: .coordination(.answer(answer()))
         case 15: .coordination(.verdicts(session: number(), verdicts()))
         case 16: .coordination(.handOver(range: range(), epoch: number()))
+        case 17:
+            .raft(Message(from: node(), to: node(), term: number(), body: .logLost(lastIndex: number())))
         default:
             .raft(Message(from: node(), to: node(), term: number(), body: body(ofKind: kind)))
         }

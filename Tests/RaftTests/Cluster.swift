@@ -86,6 +86,12 @@ struct Cluster {
             id: ids[position], voters: ids, configuration: configuration, restored: disks[position].durable, seed: 99)
     }
 
+    /// The node's disk is replaced by an empty one, and the node started again.
+    mutating func wipe(_ id: UInt32) {
+        disks[Int(id) - 1] = SimulatedDisk()
+        restart(id)
+    }
+
     /// Takes a snapshot of everything that the node has applied.
     mutating func compact(_ id: UInt32, state: [UInt8]) {
         let position = Int(id) - 1

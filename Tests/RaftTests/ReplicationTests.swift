@@ -49,6 +49,35 @@ struct ReplicationTests {
         #expect(node.drain().isEmpty)
     }
 
+    @Test("A follower whose disk was replaced says so, and gets everything anew", arguments: [false, true])
+    func replacedDisk(compacted: Bool) throws {
+        var cluster = Cluster(size: 3)
+        try cluster.campaign(1)
+        for k in UInt8(1)...5 { _ = try cluster.propose(1, [k]) }
+        if compacted { cluster.compact(1, state: [7]) }
+        cluster.wipe(3)
+        try cluster.tick(1, 4)
+        #expect(cluster[3].status.lastIndex == cluster[1].status.lastIndex)
+        #expect(cluster[3].status.commitIndex == cluster[1].status.commitIndex)
+        // And it counts again.
+        cluster.isolate(2)
+        _ = try cluster.propose(1, [6])
+        #expect(cluster[1].status.commitIndex == 7)
+    }
+
+    @Test("What a lost log says can only lower what is known of it")
+    func lostLog() throws {
+        var node = try leader(.log([1, 1, 1]))
+        try node.hear(2, 2, .appendResponse(match: 4))
+        try node.hear(2, 2, .logLost(lastIndex: 9))
+        #expect(node.status.peers[0].match == 4)
+        try node.hear(2, 2, .logLost(lastIndex: 1))
+        #expect(node.status.peers[0].match == 1)
+        // Of an earlier term: it has been heard of since.
+        try node.hear(2, 1, .logLost(lastIndex: 0))
+        #expect(node.status.peers[0].match == 1)
+    }
+
     @Test("Late and repeated answers move nothing")
     func staleAnswers() throws {
         var node = try leader(.log([1, 1, 1]))

@@ -83,8 +83,6 @@ struct ViolationTests {
     @Test("Nobody can know of entries that are not there")
     func unknownEntries() throws {
         let node = try follower()
-        // The leader believes that this node has acknowledged entry 4: it lost its disk.
-        expect(.unknownEntries, node, 2, 5, .heartbeat(commit: 4, sequence: 2))
         var leader = node
         try leader.win(votesOf: 2)
         expect(.unknownEntries, leader, 2, 6, .appendResponse(match: 5))
