@@ -85,7 +85,8 @@ let ring3: [Target] = [
 /// The simulator: rings 0 and 1 in virtual time, and the program around it.
 let simulations: [Target] = [
     .target(
-        name: "Simulator", dependencies: ["Coordination", "LimiterCore", "NodeRuntime", "Raft"], path: "Simulations",
+        name: "Simulator", dependencies: ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "WriteAheadLog"],
+        path: "Simulations",
         exclude: ["Regressions", "Telling", "WorkloadFiles", "simulate"],
         sources: ["Simulator", "Faults", "Invariants", "Workloads", "Scenarios"], swiftSettings: settings),
     library("Telling", path: "Simulations/Telling"),

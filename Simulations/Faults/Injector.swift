@@ -60,6 +60,28 @@ enum Injector {
                 $0.duplicatePermille -= amount
                 $0.latePermille -= amount
             }
+        case .fullDisk:
+            cluster.nodes[node].disk.setFull(true)
+            cluster.after(fault.duration) { $0.nodes[node].disk.setFull(false) }
+        case .rot, .misdirect:
+            // One disk of a cluster: with two, nobody could say what was promised.
+            guard cluster.nodes.indices.allSatisfy({ $0 == node || !cluster.nodes[$0].isDamaged }) else { return }
+            cluster.nodes[node].isDamaged = true
+            if fault.kind == .rot {
+                cluster.nodes[node].disk.rot { cluster.draws.below($0, .disk, node) }
+            } else {
+                cluster.nodes[node].disk.misdirectNextWrite()
+            }
+        case .wipe, .oldDisk:
+            guard process != nil, cluster.nodes.allSatisfy({ !$0.isDamaged }) else { return }
+            let copy = fault.kind == .oldDisk ? cluster.nodes[node].disk.image() : nil
+            cluster.after(fault.kind == .oldDisk ? 500_000_000 : 0) { cluster in
+                guard cluster.nodes[node].process != nil else { return }
+                cluster.crash(node)
+                replaceDisk(of: node, with: copy, after: max(fault.duration, 1_000_000_000), cluster)
+            }
+        case .lie:
+            cluster.nodes[node].disk.lie()
         case .drift:
             cluster.nodes[node].setDrift(fault.amount, at: cluster.time)
         case .step:
@@ -69,8 +91,9 @@ enum Injector {
             cluster.pause(node, for: fault.duration)
             // Before anything that has waited for it: the driver looks at its clocks first.
             cluster.after(fault.duration) { cluster in
-                cluster.nodes[node].step(by: -fault.duration)
+                // Whatever has started a new process has woken the machine.
                 guard cluster.nodes[node].process?.incarnation == process.incarnation else { return }
+                cluster.nodes[node].step(by: -fault.duration)
                 cluster.nodes[node].pausedUntil = cluster.time
                 cluster.act(node) { runtime, _ in runtime.distrustClock() }
             }
@@ -88,15 +111,49 @@ enum Injector {
         }
     }
 
-    /// Ends every fault; the crashed come back, the paused go on. What a later moment of the schedule would end has ended already.
-    static func heal(_ cluster: SimulatedCluster) {
+    /// Ends every fault but pauses, which end by themselves; the crashed come back. What a later moment of the schedule would end has ended already.
+    ///
+    /// Nodes that are `lost` die for good: whoever is left is a majority, and all that a cluster needs.
+    static func heal(_ cluster: SimulatedCluster, lost: [Int] = []) {
         cluster.heal()
         cluster.lossPermille = 0
         cluster.duplicatePermille = 0
         cluster.latePermille = 0
+        let isDamaged = cluster.nodes.contains { $0.isDamaged }
         for i in cluster.nodes.indices {
-            cluster.nodes[i].pausedUntil = min(cluster.nodes[i].pausedUntil, cluster.time)
-            if cluster.nodes[i].process == nil { cluster.start(i) }
+            cluster.nodes[i].disk.setFull(false)
+            // A damaged disk needs all the others to be well.
+            if !isDamaged, lost.contains(i) {
+                if cluster.nodes[i].process != nil { cluster.crash(i) }
+                cluster.nodes[i].isLost = true
+            } else if cluster.nodes[i].process == nil, !cluster.nodes[i].refusesToStart {
+                cluster.start(i)
+            }
+        }
+        for i in cluster.nodes.indices where cluster.nodes[i].refusesToStart {
+            // As operations.md says: once the others are well, with an empty folder.
+            _ = cluster.run(atMost: 6_000_000_000) { $0.isWell(without: i) }
+            cluster.replaceDisk(i)
+            cluster.start(i)
+            cluster.run(for: 1_000_000_000)
+        }
+    }
+
+    /// As an operator does it: once the others are well, and if that takes long, not at all.
+    private static func replaceDisk(
+        of node: Int, with copy: SimulatedDisk?, after delay: Int64, tries: Int = 20, _ cluster: SimulatedCluster
+    ) {
+        cluster.after(delay) { cluster in
+            guard cluster.nodes[node].process == nil else { return }
+            if cluster.isWell(without: node) {
+                cluster.replaceDisk(node, with: copy)
+                cluster.marks.reach(.diskReplaced)
+                cluster.start(node)
+            } else if tries > 0 {
+                replaceDisk(of: node, with: copy, after: 100_000_000, tries: tries - 1, cluster)
+            } else {
+                cluster.start(node)
+            }
         }
     }
 

@@ -26,7 +26,11 @@ package enum Profile: String, CaseIterable, Sendable {
         case .calm: []
         case .lossy: [(.storm, 4), (.slowLinks, 3), (.oneWay, 1)]
         case .split: [(.isolate, 4), (.split, 3), (.oneWay, 3), (.cutFromLog, 4), (.campaign, 1)]
-        case .disk: [(.crash, 6), (.failedSync, 2), (.slowDisk, 3), (.crashEverybody, 1)]
+        case .disk:
+            [
+                (.crash, 8), (.failedSync, 2), (.slowDisk, 3), (.crashEverybody, 2), (.fullDisk, 1), (.rot, 1),
+                (.misdirect, 1), (.wipe, 1), (.oldDisk, 1),
+            ]
         case .raft:
             [
                 (.crash, 8), (.failedSync, 2), (.campaign, 8), (.isolate, 4), (.split, 3), (.oneWay, 4), (.storm, 4),
@@ -37,14 +41,14 @@ package enum Profile: String, CaseIterable, Sendable {
                 (.drift, 4), (.pause, 4), (.suspend, 4), (.distrust, 1), (.stall, 2), (.slowLinks, 2), (.cutFromLog, 2),
                 (.crash, 1),
             ]
-        case .beyond: [(.drift, 4), (.pause, 2), (.step, 1), (.crash, 2)]
+        case .beyond: [(.drift, 4), (.pause, 2), (.step, 1), (.crash, 2), (.lie, 1), (.crashEverybody, 1)]
         case .all:
             [
                 (.crash, 6), (.failedSync, 1), (.crashEverybody, 1), (.pause, 3), (.isolate, 2), (.split, 2),
                 (.oneWay, 2),
                 (.cutFromLog, 4), (.slowLinks, 2), (.storm, 2), (.slowDisk, 2), (.drift, 2), (.distrust, 1),
                 (.drain, 2),
-                (.campaign, 1), (.changeRule, 2), (.stall, 1),
+                (.campaign, 1), (.changeRule, 2), (.stall, 1), (.fullDisk, 1), (.rot, 1), (.wipe, 1), (.oldDisk, 1),
             ]
         }
     }
@@ -86,6 +90,11 @@ package enum Profile: String, CaseIterable, Sendable {
             faults.append(fault(kind, at: at, nodes: count, loads: workload.loads.count, rho: conditions.rho, &draws))
             let most: Int64 = self == .raft ? 150_000_000 : 1_200_000_000
             at += draws.within(most / 60...most, .schedule)
+        }
+        let onDisk: [Fault.Kind] = [.rot, .misdirect, .fullDisk, .lie]
+        conditions.logsInFiles = faults.contains { onDisk.contains($0.kind) } || isWild && chance(300)
+        if isWild, chance(200) {
+            conditions.lost = Array((0..<count).filter { _ in chance(400) }.prefix((count - 1) / 2))
         }
         return Schedule(
             seed: seed, profile: rawValue, nodes: count, faultTime: faultTime, conditions: conditions,
@@ -153,7 +162,9 @@ package enum Profile: String, CaseIterable, Sendable {
         case .step: amount = draws.within(-200 * ms...200 * ms, .schedule)
         case .drain: duration = draws.within(10 * ms...300 * ms, .schedule)
         case .changeRule: amount = draws.within(100...3_000, .schedule)
-        case .distrust, .campaign: break
+        case .fullDisk: duration = draws.within(50 * ms...2_000 * ms, .schedule)
+        case .wipe, .oldDisk: duration = draws.within(1_000 * ms...2_000 * ms, .schedule)
+        case .distrust, .campaign, .rot, .misdirect, .lie: break
         }
         // Where elections follow each other, what is broken has to be well again soon, or there are none.
         if self == .raft, duration > 0 { duration = max(ms, duration / 6) }

@@ -42,6 +42,8 @@ package class Invariant {
 
     /// A process was started.
     func started(_ node: Int, _ cluster: SimulatedCluster) {}
+    /// A dead node has got another disk.
+    func replacedDisk(_ node: Int, _ cluster: SimulatedCluster) {}
     /// A node has handled an event, what followed was carried out, and its ``NodeVitals`` are not what they were before.
     func acted(_ node: Int, _ cluster: SimulatedCluster) {}
     /// A node has handed a message to the network.
@@ -62,10 +64,11 @@ package class Invariant {
     package static func all(rho: Int64, beyond: Int64 = 0) -> [Invariant] {
         let clocks: [Invariant] =
             beyond > 0
-            ? [Promise(rho: rho + 4 * beyond, stretch: 4 * beyond)] : [Promise(rho: rho), AxisContinuity(rho: rho)]
+            ? [Promise(rho: rho + 4 * beyond, stretch: 4 * beyond)]
+            : [Promise(rho: rho), AxisContinuity(rho: rho), SpanDisjointness()]
         return clocks + [
-            SpanDisjointness(), ElectionSafety(), StateMachineSafety(), DurableCommit(), ReplicaAgreement(), Monotony(),
-            QueueLimits(), Accounting(),
+            ElectionSafety(), StateMachineSafety(), DurableCommit(), ReplicaAgreement(), Monotony(),
+            QueueLimits(), Accounting(), LogRecovery(),
         ]
     }
 }

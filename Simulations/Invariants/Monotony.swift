@@ -18,6 +18,8 @@ final class Monotony: Invariant {
 
     init() { super.init("Monotony") }
 
+    override func replacedDisk(_ node: Int, _ cluster: SimulatedCluster) { terms[node] = nil }
+
     override func looked(_ cluster: SimulatedCluster) {
         for node in cluster.living {
             let process = cluster.nodes[node].process!

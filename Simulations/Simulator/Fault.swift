@@ -24,6 +24,18 @@ package struct Fault: Codable, Equatable, Sendable {
         case slowDisk
         /// A write fails to sync: the process ends, as it must, and starts again after `duration`; nothing of the write is on the disk.
         case failedSync
+        /// The disk is full for `duration`: writes that need room fail.
+        case fullDisk
+        /// One bit of what the disk holds turns over; found at the next start.
+        case rot
+        /// The next write goes to another place; found at the next start.
+        case misdirect
+        /// The node is stopped, and as soon as the others are well, after `duration` or later, started with an empty disk.
+        case wipe
+        /// As `wipe`, with a copy of the disk as it is now.
+        case oldDisk
+        /// From now on the disk says that it has synced and has not. Outside the promise.
+        case lie
         /// From now on the clock runs `amount` parts in 10^9 faster than true time (slower, if negative).
         case drift
         /// The clock jumps by `amount` nanoseconds, and nobody notices. Outside the promise.

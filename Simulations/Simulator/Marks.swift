@@ -12,6 +12,11 @@ package struct Marks: Sendable {
         case allowanceLost
         case repeatedReport
         case everybodyDown
+        /// A write failed, or a process could not open its log for want of room.
+        case diskRefused
+        /// A log refused to start on a damaged disk.
+        case damageFound
+        case diskReplaced
     }
 
     package private(set) var counts: [Int] = Array(repeating: 0, count: Mark.allCases.count)

@@ -24,6 +24,10 @@ package struct Schedule: Codable, Equatable, Sendable {
         package var retainedBytes = 1 << 20
         /// Random choices inside our own code: appends of one entry each, and snapshots in tiny pieces.
         package var tinyBatches = false
+        /// Disks are files, which the production log writes and recovers; else they are a model of what it does.
+        package var logsInFiles = false
+        /// Nodes that stay dead when the others have healed; never a majority.
+        package var lost: [Int] = []
         /// Entries after which a node compacts its log.
         package var compactAfterEntries: UInt64 = 50_000
 
@@ -57,6 +61,7 @@ package struct Schedule: Codable, Equatable, Sendable {
     package var label: String? {
         if conditions.drift > conditions.rho / 2 { return "clocks beyond rho / 2" }
         if faults.contains(where: { $0.kind == .step }) { return "clocks that jump" }
+        if faults.contains(where: { $0.kind == .lie }) { return "disks that lie about syncs" }
         if faults.contains(where: { $0.kind == .drift && abs($0.amount) > conditions.rho / 2 }) {
             return "clocks beyond rho / 2"
         }

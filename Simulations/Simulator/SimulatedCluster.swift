@@ -2,6 +2,7 @@ package import Coordination
 package import LimiterCore
 package import NodeRuntime
 import Raft
+import WriteAheadLog
 
 /// A whole cluster of ``NodeRuntime`` values in virtual time: one thread, one seed, every run the same.
 ///
@@ -29,6 +30,8 @@ package final class SimulatedCluster {
         package var compactAfterEntries: UInt64 = 50_000
         package var retainedBytes: Int?
         package var tinyBatches = false
+        /// Whether disks are files, which the production log writes and recovers.
+        package var logsInFiles = false
         /// Keep every event, not only their hash.
         package var keepsTrace = false
 
@@ -129,7 +132,7 @@ package final class SimulatedCluster {
             let isFast = draws.chance(permille: 500, .clock, i)
             let drift = isAtEnd ? (isFast ? most : -most) : draws.within(-most...most, .clock, i)
             let clock = SimulatedClock(start: draws.within(0...1_000_000_000_000_000, .clock, i), drift: drift)
-            nodes.append(SimulatedNode(index: i, clock: clock))
+            nodes.append(SimulatedNode(index: i, clock: clock, disk: SimulatedDisk(inFiles: options.logsInFiles)))
         }
         for i in 0..<options.nodes { start(i) }
     }
@@ -187,11 +190,11 @@ package final class SimulatedCluster {
             guard let process = nodes[i].process, process.incarnation == incarnation, !isPaused(i, event) else {
                 return
             }
-            nodes[i].disk.complete(number)
+            guard nodes[i].disk.complete(number) else { return diskRefused(i) }
             act(i) { runtime, now in runtime.written(number, now: now) }
         case .saved(let snapshot, let i, let incarnation):
             guard let process = nodes[i].process, process.incarnation == incarnation else { return }
-            nodes[i].disk.save(snapshot)
+            guard nodes[i].disk.save(snapshot) else { return diskRefused(i) }
         case .release(let messages, let i, let incarnation):
             guard let process = nodes[i].process, process.incarnation == incarnation, !isPaused(i, event) else {
                 return
@@ -490,6 +493,12 @@ package final class SimulatedCluster {
     /// Starts a new process on a machine whose process is dead.
     package func start(_ i: Int) {
         precondition(nodes[i].process == nil, "node \(i + 1) is up")
+        let restored: PersistedState
+        do {
+            restored = try nodes[i].disk.open(node: i, folder: draws.next(.process, i))
+        } catch {
+            return refusesToStart(i, error)
+        }
         let incarnation = nextIncarnation
         nextIncarnation += 1
         var configuration = NodeConfiguration(
@@ -506,7 +515,7 @@ package final class SimulatedCluster {
         let store = TableStore(capacity: options.tableCapacity)
         do {
             var runtime = try NodeRuntime(
-                configuration, restored: nodes[i].disk.durable, store: store, now: nodes[i].clock(at: time))
+                configuration, restored: restored, store: store, now: nodes[i].clock(at: time))
             runtime.traceAdmissions()
             nodes[i].process = SimulatedNode.Process(runtime: runtime, store: store, incarnation: incarnation)
         } catch {
@@ -520,7 +529,59 @@ package final class SimulatedCluster {
         act(i) { _, _ in }
     }
 
-    /// The process dies; the first `parts` parts of what it had not synced happen to be on the disk.
+    /// A write failed: the process ends, and is started again and again until the disk is well.
+    private func diskRefused(_ i: Int) {
+        trace.note("refused", at: time, node: i, [("what", .text("the disk refuses to write"))])
+        marks.reach(.diskRefused)
+        crash(i, restartingAfter: 100_000_000, parts: 0)
+    }
+
+    /// The log on the disk cannot be opened: what a process ends with 74 or 79 for.
+    private func refusesToStart(_ i: Int, _ error: WALError) {
+        trace.note("refused", at: time, node: i, [("what", .text("does not start"))])
+        switch error {
+        case .corrupted(let damage):
+            marks.reach(.damageFound)
+            nodes[i].refusesToStart = true
+            if !nodes[i].isDamaged {
+                failures.append("node \(i + 1) refuses a disk that nothing was done to: \(damage)")
+            }
+        case .disk:
+            after(100_000_000) { if $0.nodes[i].process == nil { $0.start(i) } }
+        case .identity, .entryTooLarge, .queueFull:
+            failures.append("node \(i + 1) does not start: \(error)")
+        }
+    }
+
+    /// Another disk is put into a machine whose process is dead: an empty one, or an older copy.
+    package func replaceDisk(_ i: Int, with copy: SimulatedDisk? = nil) {
+        precondition(nodes[i].process == nil, "node \(i + 1) is up")
+        if let copy { nodes[i].disk = copy } else { nodes[i].disk.wipe() }
+        nodes[i].refusesToStart = false
+        nodes[i].isDamaged = false
+        for invariant in invariants { invariant.replacedDisk(i, self) }
+        trace.note("disk", at: time, node: i, [("what", .text(copy == nil ? "an empty disk" : "an older copy"))])
+    }
+
+    /// Whether all is well but for one node: the others are up, meet each other, and have all that any of them has on their disks.
+    /// Only then may an operator replace a disk (operations.md).
+    package func isWell(without i: Int) -> Bool {
+        guard let leader, leader != i, cutLinks.allSatisfy({ $0 == 0 }) else { return false }
+        let (term, last) = (nodes[leader].process!.runtime.term, nodes[leader].process!.runtime.lastIndex)
+        return nodes.indices.allSatisfy { other in
+            guard other != i else { return true }
+            guard let process = nodes[other].process, nodes[other].pausedUntil <= time, !nodes[other].isCutFromLog
+            else {
+                return false
+            }
+            let disk = nodes[other].disk.durable
+            return process.runtime.term == term && process.runtime.lastIndex == last
+                && (disk.entries.last?.index ?? disk.snapshot?.index ?? 0) == last
+        }
+    }
+
+    /// The process dies; the first `parts` parts of what it had not synced happen to be on the disk. With 3, only the process dies, and
+    /// all that it had begun to write is there.
     package func crash(_ i: Int, parts: Int? = nil) {
         guard let process = nodes[i].process else { return }
         if process.runtime.coversInFlight > 0 { marks.reach(.crashWithCoversInFlight) }
@@ -528,7 +589,9 @@ package final class SimulatedCluster {
         if process.runtime.role == .leader { marks.reach(.crashOfLeader) }
         nodes[i].process = nil
         if nodes[i].disk.isBusy { marks.reach(.crashDuringWrite) }
-        if nodes[i].disk.crash(parts: parts ?? draws.below(3, .crash, i)) { marks.reach(.tornWrite) }
+        let parts = parts ?? draws.below(4, .crash, i)
+        let survives = { self.draws.chance(permille: 500, .crash, i) }
+        if nodes[i].disk.crash(parts < 3 ? .parts(parts) : .processOnly, survives: survives) { marks.reach(.tornWrite) }
         trace.note("crash", at: time, node: i)
         // Its callers lost their connections.
         asked = asked.filter { $0.value.incarnation != process.incarnation }
@@ -536,7 +599,7 @@ package final class SimulatedCluster {
 
     package func crash(_ i: Int, restartingAfter delay: Int64, parts: Int? = nil) {
         crash(i, parts: parts)
-        after(delay) { if $0.nodes[i].process == nil { $0.start(i) } }
+        after(delay) { if $0.nodes[i].process == nil, !$0.nodes[i].refusesToStart { $0.start(i) } }
     }
 
     /// No event reaches the process for so long, while its clock goes on.

@@ -21,7 +21,13 @@ package final class SimulatedNode {
 
     package let index: Int
     @exclusivity(unchecked) package var process: Process?
-    @exclusivity(unchecked) package var disk = SimulatedDisk()
+    @exclusivity(unchecked) package var disk: SimulatedDisk
+    /// Something was done to its disk that no crash does.
+    package var isDamaged = false
+    /// It never comes back.
+    package var isLost = false
+    /// Its log has refused to start: it waits for an operator.
+    package var refusesToStart = false
     @exclusivity(unchecked) private var clock: SimulatedClock
     /// Until then no event reaches the process, while its clock goes on.
     @exclusivity(unchecked) package var pausedUntil: Int64 = 0
@@ -38,8 +44,9 @@ package final class SimulatedNode {
     @exclusivity(unchecked) package private(set) var messagesSent = 0
     @exclusivity(unchecked) package private(set) var coordinationMessagesSent = 0
 
-    init(index: Int, clock: SimulatedClock) {
+    init(index: Int, clock: SimulatedClock, disk: SimulatedDisk) {
         self.index = index
+        self.disk = disk
         self.clock = clock
     }
 

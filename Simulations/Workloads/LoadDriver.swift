@@ -1,18 +1,17 @@
 import LimiterCore
 
-/// Asks as a workload says, at every node, from now until `end`.
+/// Asks as a workload says, at every node, until it is stopped.
 final class LoadDriver {
     private let workload: Workload
-    private let end: Int64
+    private var hasStopped = false
     /// By load and node, then by key.
     private var known: [[SimulatedCluster.KnownKey?]] = []
     /// So many keys of each load are looked up once.
     private static let mostKnown = 2_048
 
-    init(_ workload: Workload, until end: Int64) {
-        self.workload = workload
-        self.end = end
-    }
+    init(_ workload: Workload) { self.workload = workload }
+
+    func stop() { hasStopped = true }
 
     func start(_ cluster: SimulatedCluster) {
         for (number, load) in workload.loads.enumerated() {
@@ -35,7 +34,7 @@ final class LoadDriver {
         _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, mean: Int64, _ cluster: SimulatedCluster
     ) {
         cluster.after(cluster.draws.within(0...2 * mean, .load, entity)) { [self] cluster in
-            guard cluster.time < end else { return }
+            guard !hasStopped else { return }
             once(load, entity, node, wait, cluster)
             ask(load, entity, node, wait, mean: mean, cluster)
         }
@@ -46,7 +45,7 @@ final class LoadDriver {
         _ cluster: SimulatedCluster
     ) {
         cluster.after(cluster.draws.within(every / 2...every * 3 / 2, .load, entity)) { [self] cluster in
-            guard cluster.time < end else { return }
+            guard !hasStopped else { return }
             for _ in 0..<count { once(load, entity, node, wait, cluster) }
             burst(load, entity, node, wait, every: every, of: count, cluster)
         }
