@@ -41,6 +41,7 @@ let ring0: [Target] = [
     library("ByteCoding"),
     library("LimiterCore"),
     library("Raft"),
+    library("RingElection"),
 ]
 
 /// Ring 0 only.
@@ -82,18 +83,26 @@ let ring3: [Target] = [
         swiftSettings: settings),
 ]
 
-/// The simulator: rings 0 and 1 in virtual time, and the program around it.
+/// The simulator: rings 0 and 1 in virtual time; the studies on top of it; and the program around both.
 let simulations: [Target] = [
     .target(
         name: "Simulator", dependencies: ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "WriteAheadLog"],
         path: "Simulations",
-        exclude: ["Regressions", "Telling", "WorkloadFiles", "simulate"],
+        exclude: [
+            "Elections", "Plots", "Regressions", "Strategies", "StudyTools", "Telling", "WorkloadFiles", "simulate",
+        ],
         sources: ["Simulator", "Faults", "Invariants", "Workloads", "Scenarios"], swiftSettings: settings),
+    library("Elections", ["Plots", "Raft", "RingElection", "Simulator", "StudyTools"], path: "Simulations/Elections"),
+    library("Plots", path: "Simulations/Plots"),
+    library("StudyTools", path: "Simulations/StudyTools"),
     library("Telling", path: "Simulations/Telling"),
     library("WorkloadFiles", ["LimiterCore", "RuleFiles"], path: "Simulations/WorkloadFiles"),
     .executableTarget(
         name: "simulate",
-        dependencies: ["LimiterCore", "RuleFiles", "Simulator", "Telling", "WorkloadFiles", argumentParser],
+        dependencies: [
+            "Elections", "LimiterCore", "Plots", "RuleFiles", "Simulator", "StudyTools", "Telling", "WorkloadFiles",
+            argumentParser,
+        ],
         path: "Simulations/simulate", swiftSettings: settings),
 ]
 
@@ -103,6 +112,7 @@ let testTargets: [Target] = [
     tests("ByteCodingTests", ["ByteCoding"]),
     tests("LimiterCoreTests", ["LimiterCore"]),
     tests("RaftTests", ["Raft"]),
+    tests("RingElectionTests", ["RingElection"]),
     tests("CoordinationTests", ["ByteCoding", "Coordination", "LimiterCore", "Raft"]),
     tests("NodeRuntimeTests", ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "Simulator"]),
     tests("PeerCodecTests", ["ByteCoding", "Coordination", "LimiterCore", "NodeRuntime", "PeerCodec", "Raft"]),
@@ -113,6 +123,7 @@ let testTargets: [Target] = [
     tests("WriteAheadLogTests", ["ByteCoding", "Raft", "WriteAheadLog"]),
     tests("PeerTransportTests", ["ByteCoding", "PeerTransport", "Raft", logging, nioCore, nioEmbedded, nioPosix]),
     tests("SimulatorTests", ["LimiterCore", "RuleFiles", "Simulator", "Telling", "WorkloadFiles"]),
+    tests("StudiesTests", ["Elections", "Plots", "RingElection", "Simulator", "StudyTools"]),
     tests("IntegrationTests", ["millrace"]),
 ]
 

@@ -1,7 +1,7 @@
 /// Events in the order of (time, sequence): of two at the same time the one that was pushed first comes first.
 ///
 /// The heap holds places of events, not events: those are large, and moving one costs the counting of its references.
-struct EventHeap<Event> {
+package struct EventHeap<Event> {
     private struct Item {
         var time: Int64
         var sequence: UInt64
@@ -15,10 +15,12 @@ struct EventHeap<Event> {
     private var free: [Int] = []
     private var nextSequence: UInt64 = 0
 
-    /// When the first event is due.
-    var firstTime: Int64? { items.first?.time }
+    package init() {}
 
-    mutating func push(_ event: Event, at time: Int64) {
+    /// When the first event is due.
+    package var firstTime: Int64? { items.first?.time }
+
+    package mutating func push(_ event: Event, at time: Int64) {
         let place: Int
         if let known = free.popLast() {
             place = known
@@ -38,7 +40,7 @@ struct EventHeap<Event> {
         }
     }
 
-    mutating func pop() -> (time: Int64, event: Event)? {
+    package mutating func pop() -> (time: Int64, event: Event)? {
         guard let first = items.first else { return nil }
         let event = events[first.place].take()!
         free.append(first.place)

@@ -13,6 +13,7 @@ struct Simulate: AsyncParsableCommand {
             A failing one:      simulate shrink --seed 7 --profile all --save failing.json
             Again:              simulate replay failing.json
             Planted bugs:       simulate mutants
+            The studies:        simulate elections, simulate strategies
 
             The same seed gives the same run, event by event, in every process and on every machine: equal hashes mean equal runs.
 
@@ -20,7 +21,7 @@ struct Simulate: AsyncParsableCommand {
             """,
         subcommands: [
             RunCommand.self, SweepCommand.self, ShrinkCommand.self, ReplayCommand.self, MutantsCommand.self,
-            HuntCommand.self,
+            HuntCommand.self, ElectionsCommand.self,
         ])
 }
 

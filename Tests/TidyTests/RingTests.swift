@@ -7,7 +7,7 @@ import Testing
         .deletingLastPathComponent()
 
     static let rings: [[String]] = [
-        ["ByteCoding", "LimiterCore", "Raft"],
+        ["ByteCoding", "LimiterCore", "Raft", "RingElection"],
         ["CTableWalk", "Coordination", "LimiterBench", "NodeRuntime", "PeerCodec", "RESP"],
         ["HTTPFrontend", "PeerTransport", "RESPFrontend", "RuleFiles", "WriteAheadLog"],
         ["MillraceServer", "millrace"],
