@@ -77,7 +77,9 @@ let ring3: [Target] = [
     .executableTarget(
         name: "millrace",
         dependencies: [
-            "HTTPFrontend", "LimiterBench", "LimiterCore", "MillraceServer", "RuleFiles", argumentParser, httpTypes,
+            "HTTPFrontend", "LimiterBench", "LimiterCore", "MillraceServer", "RingElection", "RuleFiles",
+            argumentParser,
+            httpTypes,
             hummingbirdCore, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
         ],
         swiftSettings: settings),
@@ -94,14 +96,18 @@ let simulations: [Target] = [
         sources: ["Simulator", "Faults", "Invariants", "Workloads", "Scenarios"], swiftSettings: settings),
     library("Elections", ["Plots", "Raft", "RingElection", "Simulator", "StudyTools"], path: "Simulations/Elections"),
     library("Plots", path: "Simulations/Plots"),
+    library(
+        "Strategies",
+        ["Coordination", "LimiterCore", "NodeRuntime", "PeerCodec", "Plots", "Raft", "Simulator", "StudyTools"],
+        path: "Simulations/Strategies"),
     library("StudyTools", path: "Simulations/StudyTools"),
     library("Telling", path: "Simulations/Telling"),
     library("WorkloadFiles", ["LimiterCore", "RuleFiles"], path: "Simulations/WorkloadFiles"),
     .executableTarget(
         name: "simulate",
         dependencies: [
-            "Elections", "LimiterCore", "Plots", "RuleFiles", "Simulator", "StudyTools", "Telling", "WorkloadFiles",
-            argumentParser,
+            "Elections", "LimiterCore", "Plots", "RuleFiles", "Simulator", "Strategies", "StudyTools", "Telling",
+            "WorkloadFiles", argumentParser,
         ],
         path: "Simulations/simulate", swiftSettings: settings),
 ]
@@ -123,7 +129,9 @@ let testTargets: [Target] = [
     tests("WriteAheadLogTests", ["ByteCoding", "Raft", "WriteAheadLog"]),
     tests("PeerTransportTests", ["ByteCoding", "PeerTransport", "Raft", logging, nioCore, nioEmbedded, nioPosix]),
     tests("SimulatorTests", ["LimiterCore", "RuleFiles", "Simulator", "Telling", "WorkloadFiles"]),
-    tests("StudiesTests", ["Elections", "Plots", "RingElection", "Simulator", "StudyTools"]),
+    tests(
+        "StudiesTests",
+        ["Elections", "LimiterCore", "Plots", "RingElection", "Simulator", "Strategies", "StudyTools"]),
     tests("IntegrationTests", ["millrace"]),
 ]
 

@@ -26,9 +26,9 @@ package struct Ledger {
     /// Admitted by `onIsolation`, outside the promise.
     package private(set) var isolated = 0
 
-    init(limit: Limit) { self.limit = limit }
+    package init(limit: Limit) { self.limit = limit }
 
-    mutating func offer(cost: Int64, wait: Int64, at time: Int64) {
+    package mutating func offer(cost: Int64, wait: Int64 = 0, at time: Int64) {
         offered.append((time, cost))
         if wait > longestWait { longestWait = wait }
     }
@@ -38,12 +38,12 @@ package struct Ledger {
         grants.append(Grant(time: time, node: node, cost: cost))
     }
 
-    mutating func spentByOwner(_ span: Int64, at time: Int64) {
+    package mutating func spentByOwner(_ span: Int64, at time: Int64) {
         admitted.append((time, span))
         spentByOwners += span
     }
 
-    mutating func settled(_ decision: Decision, cost: Int64, node: Int, at time: Int64) {
+    package mutating func settled(_ decision: Decision, cost: Int64, node: Int, at time: Int64) {
         switch decision.outcome {
         case .allowed where decision.isIsolated: isolated += 1
         case .allowed:

@@ -4,7 +4,7 @@ package import LimiterCore
 package final class TableStore: AllowanceStore {
     @exclusivity(unchecked) var table: AllowanceTable
 
-    init(capacity: Int) { table = AllowanceTable(capacity: capacity) }
+    package init(capacity: Int) { table = AllowanceTable(capacity: capacity) }
 
     package func withTable<Result>(for id: BucketID, _ body: (inout AllowanceTable) -> Result) -> Result {
         body(&table)

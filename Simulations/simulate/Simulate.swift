@@ -21,7 +21,7 @@ struct Simulate: AsyncParsableCommand {
             """,
         subcommands: [
             RunCommand.self, SweepCommand.self, ShrinkCommand.self, ReplayCommand.self, MutantsCommand.self,
-            HuntCommand.self, ElectionsCommand.self,
+            HuntCommand.self, ElectionsCommand.self, StrategiesCommand.self,
         ])
 }
 

@@ -17,7 +17,9 @@ struct Millrace: AsyncParsableCommand {
             78 wrong configuration; 79 the log is corrupt and the node refuses to start.
             """,
         version: "0.1.0",
-        subcommands: [Dev.self, Serve.self, StatusCommand.self, RulesCommand.self, Check.self, Bench.self])
+        subcommands: [
+            Dev.self, Serve.self, StatusCommand.self, RulesCommand.self, Check.self, Bench.self, StudyCommand.self,
+        ])
 }
 
 /// Prints at once, also into a file or a pipe: for what somebody waits for.
