@@ -19,6 +19,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -49,6 +50,7 @@ let ring1: [Target] = [
     library("Coordination", ["ByteCoding", "LimiterCore", "Raft"]),
     .target(name: "CTableWalk"),
     library("LimiterBench", ["CTableWalk", "LimiterCore"]),
+    library("ClientRuntime", ["Coordination", "LimiterCore", "Raft"]),
     library("NodeRuntime", ["Coordination", "LimiterCore", "Raft"]),
     library("PeerCodec", ["ByteCoding", "Coordination", "LimiterCore", "NodeRuntime", "Raft"]),
     library("RESP", ["LimiterCore"]),
@@ -62,6 +64,13 @@ let ring2: [Target] = [
         ["LimiterCore", "RuleFiles", httpTypes, hummingbirdCore, logging, nioCore, nioPosix, serviceLifecycle]),
     library("RuleFiles", ["LimiterCore", yams]),
     library("PeerTransport", ["ByteCoding", "Raft", logging, nioCore, nioPosix]),
+    library("SystemTime", ["LimiterCore"]),
+    library(
+        "MillraceClient",
+        [
+            "ClientRuntime", "Coordination", "LimiterCore", "PeerCodec", "PeerTransport", "Raft", "SystemTime", logging,
+            metrics, nioCore, nioPosix, serviceLifecycle,
+        ]),
     library("WriteAheadLog", ["ByteCoding", "Raft"]),
 ]
 
@@ -72,7 +81,7 @@ let ring3: [Target] = [
         [
             "Coordination", "HTTPFrontend", "LimiterCore", "NodeRuntime", "PeerCodec", "PeerTransport", "RESPFrontend",
             "Raft",
-            "RuleFiles", "WriteAheadLog", logging, nioCore, nioPosix, serviceLifecycle,
+            "RuleFiles", "SystemTime", "WriteAheadLog", logging, nioCore, nioPosix, serviceLifecycle,
         ]),
     .executableTarget(
         name: "millrace",
@@ -88,7 +97,8 @@ let ring3: [Target] = [
 /// The simulator: rings 0 and 1 in virtual time; the studies on top of it; and the program around both.
 let simulations: [Target] = [
     .target(
-        name: "Simulator", dependencies: ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "WriteAheadLog"],
+        name: "Simulator",
+        dependencies: ["ClientRuntime", "Coordination", "LimiterCore", "NodeRuntime", "Raft", "WriteAheadLog"],
         path: "Simulations",
         exclude: [
             "Elections", "Plots", "Regressions", "Strategies", "StudyTools", "Telling", "WorkloadFiles", "simulate",
@@ -120,8 +130,14 @@ let testTargets: [Target] = [
     tests("RaftTests", ["Raft"]),
     tests("RingElectionTests", ["RingElection"]),
     tests("CoordinationTests", ["ByteCoding", "Coordination", "LimiterCore", "Raft"]),
-    tests("NodeRuntimeTests", ["Coordination", "LimiterCore", "NodeRuntime", "Raft", "Simulator"]),
+    tests("NodeRuntimeTests", ["ClientRuntime", "Coordination", "LimiterCore", "NodeRuntime", "Raft", "Simulator"]),
     tests("PeerCodecTests", ["ByteCoding", "Coordination", "LimiterCore", "NodeRuntime", "PeerCodec", "Raft"]),
+    tests(
+        "MillraceClientTests",
+        [
+            "ClientRuntime", "Coordination", "HTTPFrontend", "LimiterCore", "MillraceClient", "MillraceServer", "Raft",
+            logging, nioCore, nioPosix,
+        ]),
     tests("RESPTests", ["LimiterCore", "RESP"]),
     tests("RESPFrontendTests", ["LimiterCore", "RESP", "RESPFrontend", logging, nioCore, nioPosix]),
     tests("HTTPFrontendTests", ["HTTPFrontend", "LimiterCore", logging, nioCore, nioPosix, serviceLifecycle]),
@@ -138,12 +154,14 @@ let testTargets: [Target] = [
 let package = Package(
     name: "millrace",
     products: [
+        .library(name: "MillraceClient", targets: ["MillraceClient"]),
         .executable(name: "millrace", targets: ["millrace"]), .executable(name: "simulate", targets: ["simulate"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),

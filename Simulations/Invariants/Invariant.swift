@@ -48,6 +48,8 @@ package class Invariant {
     func acted(_ node: Int, _ cluster: SimulatedCluster) {}
     /// A node has handed a message to the network.
     func said(_ message: PeerMessage, by node: Int, to: Int, _ cluster: SimulatedCluster) {}
+    /// A node has handed a message to the network for an embedded client.
+    func said(_ message: ClientMessage, by node: Int, to client: ClientID, _ cluster: SimulatedCluster) {}
     /// An owner has admitted a request that is due at `time`.
     func ownerAdmitted(_ admission: Owner.Admission, at time: Int64, by node: Int, _ cluster: SimulatedCluster) {}
     /// A holder has admitted `span` virtual nanoseconds from an allowance, now.
@@ -67,8 +69,8 @@ package class Invariant {
             ? [Promise(rho: rho + 4 * beyond, stretch: 4 * beyond)]
             : [Promise(rho: rho), AxisContinuity(rho: rho), SpanDisjointness()]
         return clocks + [
-            ElectionSafety(), StateMachineSafety(), DurableCommit(), ReplicaAgreement(), Monotony(),
-            QueueLimits(), Accounting(), LogRecovery(),
+            LendingDisjointness(), ElectionSafety(), StateMachineSafety(), DurableCommit(), ReplicaAgreement(),
+            Monotony(), QueueLimits(), Accounting(), LogRecovery(),
         ]
     }
 }

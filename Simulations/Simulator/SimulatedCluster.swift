@@ -80,7 +80,7 @@ package final class SimulatedCluster {
     @exclusivity(unchecked) private var books: [Ledger] = []
     @exclusivity(unchecked) private var bookOf: [BucketID: Int] = [:]
     /// What broke a rule of the simulation: a request settled twice, an admission that no owner made, a refused message.
-    package private(set) var failures: [String] = []
+    package internal(set) var failures: [String] = []
     package private(set) var decisions: [UInt64: Decision] = [:]
     package private(set) var completions: [UInt64: Completion.Result] = [:]
     package private(set) var events: [(time: Int64, node: Int, event: NodeEvent)] = []
@@ -97,8 +97,11 @@ package final class SimulatedCluster {
         }
     }
     @exclusivity(unchecked) private var ofActions: [Invariant] = []
-    @exclusivity(unchecked) private var ofMessages: [Invariant] = []
-    @exclusivity(unchecked) private var ofAdmissions: [Invariant] = []
+    @exclusivity(unchecked) private(set) var ofMessages: [Invariant] = []
+    @exclusivity(unchecked) private(set) var ofAdmissions: [Invariant] = []
+    /// Embedded clients, in the order in which they came.
+    package internal(set) var clients: [SimulatedClient] = []
+    var nextConnection: UInt64 = 1
     package var marks = Marks()
     package var lossPermille: Int
     package var duplicatePermille: Int
@@ -256,6 +259,7 @@ package final class SimulatedCluster {
             trace.fold(UInt64(bitPattern: admission.time))
             for invariant in ofAdmissions { invariant.ownerAdmitted(admission, at: time + due, by: i, self) }
         }
+        carryOutForClients(outputs, of: i, process)
         for settled in outputs.settled { settle(settled, at: i) }
         if let directory = outputs.directory { process.directory = directory }
         for completion in outputs.completions {
@@ -371,15 +375,26 @@ package final class SimulatedCluster {
     }
 
     private func known(_ bucket: Bucket, _ key: String, _ directory: RuleDirectory) -> KnownKey {
-        let book: Int
-        if let found = bookOf[bucket.id] {
-            book = found
-        } else {
-            book = books.count
-            books.append(Ledger(limit: bucket.limit))
-            bookOf[bucket.id] = book
-        }
-        return KnownKey(directory: directory, bucket: bucket, ledger: book, key: key, bytes: Array(key.utf8))
+        KnownKey(
+            directory: directory, bucket: bucket, ledger: book(of: bucket), key: key, bytes: Array(key.utf8))
+    }
+
+    /// Where a bucket's ledger stands; it is begun if there is none.
+    private func book(of bucket: Bucket) -> Int {
+        if let found = bookOf[bucket.id] { return found }
+        books.append(Ledger(limit: bucket.limit))
+        bookOf[bucket.id] = books.count - 1
+        return books.count - 1
+    }
+
+    /// Writes into a bucket's ledger, which is begun if there is none.
+    func note(_ bucket: Bucket, _ body: (inout Ledger) -> Void) { body(&books[book(of: bucket)]) }
+
+    /// Writes into a bucket's ledger, if there is one; returns its limit.
+    func noteKnown(_ id: BucketID, _ body: (inout Ledger) -> Void) -> Limit? {
+        guard let book = bookOf[id] else { return nil }
+        body(&books[book])
+        return books[book].limit
     }
 
     private func ask(

@@ -173,7 +173,30 @@ extension ByteWriter {
     }
 }
 
+extension ByteWriter {
+    package mutating func write(_ rule: VersionedRule) {
+        write(rule.version)
+        write(rule.rule)
+        write(each: rule.previous) { writer, earlier in
+            writer.write(earlier.version)
+            writer.write(earlier.limit)
+            writer.write(earlier.overrides)
+        }
+    }
+}
+
 extension ByteReader {
+    package mutating func readVersionedRule() throws(DecodingFailure) -> VersionedRule {
+        let version = try read(UInt64.self)
+        let rule = try readRule()
+        let previous = try readEach(limit: VersionedRule.mostPrevious, bytesEach: 36) {
+            (reader: inout ByteReader) throws(DecodingFailure) -> VersionedRule.Earlier in
+            VersionedRule.Earlier(
+                version: try reader.read(), limit: try reader.readLimit(), overrides: try reader.readOverrides())
+        }
+        return VersionedRule(rule: rule, version: version, previous: previous)
+    }
+
     mutating func readRequestID() throws(DecodingFailure) -> RequestID {
         RequestID(incarnation: try read(), number: try read())
     }

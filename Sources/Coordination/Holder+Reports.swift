@@ -50,7 +50,7 @@ extension Holder {
     ) -> Report {
         var items: [ReportItem] = []
         var places: [BucketID: Int] = [:]
-        let taken = min(Report.mostItems / 2, lines[i].queue.count)
+        let taken = roomForKeys(in: lines[i].queue, most: Report.mostItems / 2)
         // By bucket, so that equal requests of one bucket get consecutive tickets and travel as one group.
         var order = Array(lines[i].queue.prefix(taken))
         lines[i].queue.removeFirst(taken)
@@ -73,31 +73,35 @@ extension Holder {
                 items.append(
                     ReportItem(
                         range: request.bucket.range, id: request.bucket.id, terms: BucketTerms(request.bucket),
-                        predecessors: directory?.predecessors(of: request.bucket, key: request.key) ?? []))
+                        // A node looks for a client's.
+                        predecessors: isClient
+                            ? [] : directory?.predecessors(of: request.bucket, key: request.key) ?? [],
+                        name: name(request.bucket, key: request.key, directory)))
             }
             let cost = isPlanted(.ignoresCosts) ? min(1, request.cost) : request.cost
             let time = request.bucket.limit.time(of: cost) ?? 0
             let wait = min(request.longestWait, Rule.longestDelay)
             if let last = items[place].waiting.last, last.time == time, last.longestWait == wait,
-                last.firstTicket + UInt64(last.count) == ticket
+                last.gathers == request.gathers, last.firstTicket + UInt64(last.count) == ticket
             {
                 items[place].waiting[items[place].waiting.count - 1].count += 1
             } else {
                 items[place].waiting.append(
-                    WaitingGroup(firstTicket: ticket, count: 1, time: time, longestWait: wait))
+                    WaitingGroup(
+                        firstTicket: ticket, count: 1, time: time, longestWait: wait, gathers: request.gathers))
             }
         }
-        let used = min(Report.mostItems / 2, lines[i].usage.count)
+        let used = min(isClient ? Holder.mostClientUsage : Report.mostItems / 2, lines[i].usage.count)
         for use in lines[i].usage.prefix(used) {
             if let known = places[use.id] {
-                items[known].used += use.used
+                items[known].used &+= use.used
                 items[known].refused &+= UInt32(use.refused)
             } else if let entry = keys[use.id] {
                 places[use.id] = items.count
                 items.append(
                     ReportItem(
                         range: entry.bucket.range, id: use.id, terms: BucketTerms(entry.bucket), used: use.used,
-                        refused: UInt32(use.refused)))
+                        refused: UInt32(use.refused), name: name(entry.bucket, key: entry.key, directory)))
             }
         }
         lines[i].usage.removeFirst(used)
@@ -111,7 +115,10 @@ extension Holder {
     /// has; nothing for keys that are asked for less than twice in that time.
     private mutating func want(_ item: ReportItem, store: some AllowanceStore, scaled: Int64, now: ClockTime) -> Int64 {
         guard let entry = keys.refresh(item.id, now: now) else { return 0 }
-        let ahead = min(entry.demand * Holder.demandHorizon, Double(item.terms.tolerance))
+        // Where the whole bucket is only a moment long, what is held for longer would be overtaken by the axis; and what a node holds,
+        // its clients hold after it.
+        let horizon = min(Holder.demandHorizon, Double(item.terms.tolerance / (isClient ? 8 : 2)))
+        let ahead = min(entry.demand * horizon, Double(item.terms.tolerance))
         guard ahead >= Double(2 * item.terms.emissionInterval) else { return 0 }
         let (held, spans) = store.withTable(for: item.id) { table in
             (table.held(item.id, scaled: scaled), table.contents(of: item.id)?.spans ?? [])
@@ -120,6 +127,23 @@ extension Holder {
         let live = spans.count { $0.end > max($0.start, $0.base + scaled) }
         guard held < Int64(ahead) / 2, live < AllowanceTable.mostSpans - 1 else { return 0 }
         return Int64(ahead) - held
+    }
+
+    /// How many of the first requests go into one report: a client says their keys, which may be long.
+    private func roomForKeys(in queue: [Waiting], most: Int) -> Int {
+        guard isClient else { return min(most, queue.count) }
+        var bytes = 0
+        for (i, waiting) in queue.prefix(most).enumerated() {
+            bytes += waiting.request.key.count
+            if bytes > Report.mostKeyBytes { return i + 1 }
+        }
+        return min(most, queue.count)
+    }
+
+    private func name(_ bucket: Bucket, key: [UInt8], _ directory: RuleDirectory?) -> ItemName? {
+        guard isClient else { return nil }
+        let rule = bucket.ruleIndex < 0 ? nil : directory?.ruleName(of: bucket)
+        return ItemName(rule: rule.map { Array($0.utf8) } ?? [], version: bucket.ruleVersion, key: key)
     }
 
     // MARK: Answers
@@ -178,6 +202,7 @@ extension Holder {
             if brackets[index].tag == .max {
                 // Tags begin again: nothing may be left that was spent by an older one.
                 store.withEachTable { $0.discardAll() }
+                generation &+= 1
             }
             brackets[index] = Bracket(epoch: reading.epoch, base: base, tag: brackets[index].tag &+ 1)
         }
@@ -196,7 +221,17 @@ extension Holder {
                 guard var waiting = takeTicket(verdict.firstTicket &+ k) else { continue }
                 switch verdict.outcome {
                 case .decided:
-                    settle(waiting, decision(waiting.request, verdict, number: k))
+                    let decision = decision(waiting.request, verdict, number: k)
+                    settle(
+                        waiting, decision,
+                        piece: decision.isAllowed ? piece(waiting.request, verdict, number: k) : nil)
+                case .isolated:
+                    var decision = decision(waiting.request, verdict, number: k)
+                    decision.isIsolated = true
+                    settle(waiting, decision)
+                case .cutOff: settle(waiting, .unavailable(.isolated, limit: waiting.request.bucket.limit.burst))
+                case .timeout: settle(waiting, .unavailable(.timeout, limit: waiting.request.bucket.limit.burst))
+                case .overloaded: settle(waiting, .unavailable(.overloaded, limit: waiting.request.bucket.limit.burst))
                 case .notOwner:
                     waiting.notBefore = now + Holder.notOwnerPause
                     unrouted.append(waiting)
@@ -208,6 +243,18 @@ extension Holder {
         if batch.first <= lines[i].verdictsSeen + 1, !batch.verdicts.isEmpty {
             lines[i].verdictsSeen = max(lines[i].verdictsSeen, batch.last)
         }
+    }
+
+    /// What the `number`-th of a verdict's admitted requests has gathered; nil if it did not want to, or if the span's epoch is not one
+    /// whose bracket is known: then it cannot be put back.
+    private func piece(_ request: PendingRequest, _ verdict: Verdict, number: UInt64) -> Piece? {
+        let bracket = brackets[request.bucket.range.index]
+        guard request.gathers, verdict.epoch != 0, verdict.epoch == bracket.epoch, request.cost > 0,
+            let time = request.bucket.limit.time(of: request.cost)
+        else { return nil }
+        let end = verdict.tat - (Int64(verdict.admitted) - 1 - Int64(number)) * time
+        return Piece(
+            start: end - time, end: end, base: bracket.base, tag: bracket.tag, generation: generation)
     }
 
     private mutating func decision(_ request: PendingRequest, _ verdict: Verdict, number: UInt64) -> Decision {

@@ -1,5 +1,5 @@
 public import LimiterCore
-public import Raft
+import Raft
 
 /// The holder's side of a node: requests that the table could not decide, reports to owners, and what their answers bring
 /// (design, sections 4 and 5).
@@ -51,9 +51,12 @@ public struct Holder: ~Copyable {
         public var sink: Int
         public var token: UInt64
         public var decision: Decision
+        /// What an admitted request gathered, if it asked for that.
+        public var piece: Piece?
     }
 
-    let node: NodeID
+    /// Nodes know their rules' isolation shares and speak for themselves; clients name their buckets to a node.
+    public let isClient: Bool
     var generator: SplitMix64
     var drift = ClusterParameters().drift
     var lines: [Line] = []
@@ -69,7 +72,9 @@ public struct Holder: ~Copyable {
     private(set) var owners: [Tenant?]
     var ownerlessSince: [ClockTime?]
     var brackets = Array(repeating: Bracket(), count: RangeID.count)
-    var keys = HotKeys()
+    /// How often the tables have been emptied, as ``Piece/generation`` counts it.
+    var generation: UInt32 = 0
+    var keys: HotKeys
     var shares: IsolationShares
     var settled: [Settled] = []
     public private(set) var counters = Counters()
@@ -95,6 +100,10 @@ public struct Holder: ~Copyable {
     public static let mostWaiting = 65_536
     /// The most buckets whose usage waits for the next report to an owner.
     static let mostUsage = Report.mostItems
+    /// The most buckets whose usage a client puts into one report: each is named with its key.
+    static let mostClientUsage = 1_024
+    /// The most tokens that are taken note of in one go: a message may claim anything.
+    static let mostNotedUse: Int64 = 1 << 40
     /// A report without an answer is repeated after this long.
     static let repeatAfter: Int64 = 50_000_000
     /// How long "not mine" keeps a request from being asked again while nothing changes.
@@ -102,10 +111,12 @@ public struct Holder: ~Copyable {
     /// Demand is provided for this far ahead, in nanoseconds.
     static let demandHorizon: Double = 100_000_000
 
-    public init(node: NodeID, nodes: Int, seed: UInt64, patience: Int64, isolationAfter: Int64) {
-        self.node = node
+    /// A node's holder in a cluster of `nodes`, or with `nil` an embedded client's.
+    public init(nodes: Int?, seed: UInt64, patience: Int64, isolationAfter: Int64) {
+        isClient = nodes == nil
         generator = SplitMix64(seed: seed)
-        shares = IsolationShares(nodes: nodes)
+        keys = HotKeys(capacity: nodes == nil ? HotKeys.clientCapacity : HotKeys.capacity)
+        shares = IsolationShares(nodes: nodes ?? 1, capacity: nodes == nil ? 1 : IsolationShares.capacity)
         self.patience = patience
         self.isolationAfter = isolationAfter
         owners = Array(repeating: nil, count: RangeID.count)
@@ -181,6 +192,9 @@ public struct Holder: ~Copyable {
             settle(waiting, Decision(outcome: .allowed, limit: bucket.limit.burst))
         case .deny:
             settle(waiting, .unavailable(cause, limit: bucket.limit.burst))
+        case .share where isClient:
+            // A share is a node's: nobody knows how many clients there are.
+            settle(waiting, .unavailable(cause, limit: bucket.limit.burst))
         case .share:
             settle(waiting, shares.decide(bucket, cost: waiting.request.cost, now: now))
         case .allow:
@@ -188,7 +202,7 @@ public struct Holder: ~Copyable {
         }
     }
 
-    mutating func settle(_ waiting: Waiting, _ decision: Decision) {
+    mutating func settle(_ waiting: Waiting, _ decision: Decision, piece: Piece? = nil) {
         var decision = decision
         switch decision.outcome {
         case .allowed: counters.admitted += 1
@@ -199,7 +213,7 @@ public struct Holder: ~Copyable {
             decision.outcome = .allowed
             decision.isShadowed = true
         }
-        settled.append(Settled(sink: waiting.sink, token: waiting.request.token, decision: decision))
+        settled.append(Settled(sink: waiting.sink, token: waiting.request.token, decision: decision, piece: piece))
     }
 
     // MARK: The log
@@ -268,10 +282,59 @@ public struct Holder: ~Copyable {
         }
     }
 
+    // MARK: A client's node
+
+    /// The cluster's drift bound, as a client learns it.
+    public mutating func setDrift(_ drift: DriftBound) { self.drift = drift }
+
+    /// A client speaks with this node from now on, for all ranges: what was asked of another one is asked again.
+    public mutating func connected(to tenant: Tenant, now: ClockTime) {
+        precondition(isClient, "only clients let a node answer for all ranges")
+        for range in RangeID.all { owners[range.index] = tenant }
+        follow(.max, now: now)
+        // What was under way over an earlier connection to the same process may be lost.
+        for i in lines.indices { lines[i].lastSent = ClockTime(ns: now.ns - 2 * Holder.repeatAfter) }
+    }
+
+    /// Since when reports have gone without an answer; nil if none are missing.
+    public var unansweredSince: ClockTime? { lines.compactMap(\.unansweredSince).min() }
+
+    /// Whether no usage waits to be told, and none of what was told waits for its answer.
+    public var hasToldAll: Bool { lines.allSatisfy { $0.usage.isEmpty && $0.outstanding == nil } }
+
+    // MARK: A node's clients
+
+    /// The bracket of a range's newest known epoch, for whoever wants to pass it on; nil if none is known.
+    func bracket(of range: RangeID) -> Bracket? {
+        let bracket = brackets[range.index]
+        return bracket.epoch == 0 ? nil : bracket
+    }
+
+    /// Counts what a client spent and refused as this node's own usage: it makes the node's demand, and its owner hears of it.
+    mutating func noteUsage(of bucket: Bucket, key: [UInt8], used: Int64, refused: Int64, now: ClockTime) {
+        let interval = bucket.limit.emissionInterval
+        let used = min(used, Holder.mostNotedUse)
+        // A message says how much: the products stop at the bucket's size instead of running over.
+        let most = bucket.limit.tolerance / interval
+        let asked = (min(most, used / bucket.limit.unit) + min(most, refused)) * interval
+        keys.ask(bucket, key: key, asked: asked, now: now)
+        keys.count(bucket.id, admitted: used, refused: refused)
+        guard let owner = owners[bucket.range.index] else { return }
+        let line = line(to: owner, now: now)
+        guard lines[line].usage.count < Holder.mostUsage else { return }
+        lines[line].usage.append(AllowanceTable.Usage(id: bucket.id, used: used, refused: Int(refused), held: 0))
+    }
+
     // MARK: Time
 
-    /// Collects usage, repeats reports that got no answer, and ends waits that have lasted too long.
-    public mutating func tick(store: some AllowanceStore, now: ClockTime) {
+    /// Collects usage, if it is time to, repeats reports that got no answer, and ends waits that have lasted too long.
+    public mutating func tick(store: some AllowanceStore, collectsUsage: Bool = true, now: ClockTime) {
+        if collectsUsage { collectUsage(store: store, now: now) }
+        routeWaiting(now: now)
+        expire(now: now)
+    }
+
+    private mutating func collectUsage(store: some AllowanceStore, now: ClockTime) {
         let scaled = drift.longest(now.ns)
         var usage: [AllowanceTable.Usage] = []
         store.withEachTable { table in
@@ -290,8 +353,6 @@ public struct Holder: ~Copyable {
             // An owner that does not answer for long: usage is for its statistics only, so what is too much is left out.
             if lines[line].usage.count < Holder.mostUsage { lines[line].usage.append(use) }
         }
-        routeWaiting(now: now)
-        expire(now: now)
     }
 
     private mutating func expire(now: ClockTime) {
@@ -316,6 +377,7 @@ public struct Holder: ~Copyable {
     public mutating func distrustClock(store: some AllowanceStore) {
         if isPlanted(.distrustKeepsSpans) { return }
         store.withEachTable { $0.discardAll() }
+        generation &+= 1
         for i in brackets.indices { brackets[i] = Bracket(epoch: 0, base: 0, tag: brackets[i].tag &+ 1) }
         // The answers to reports that are under way would be bracketed by a clock reading from before the jump.
         for i in lines.indices where lines[i].outstanding != nil { abandon(i) }

@@ -24,15 +24,23 @@ struct HotKeys {
 
     /// How many keys are remembered at the most.
     static let capacity = 8_192
+    /// How many a client remembers: it is one of many.
+    static let clientCapacity = 2_048
     /// The time constant of ``Entry/demand``, in nanoseconds.
     private static let memory: Double = 50_000_000
     /// A key that was not asked for so long makes way for any other.
     private static let idle: Int64 = 200_000_000
 
-    private var entries: [Entry?] = Array(repeating: nil, count: HotKeys.capacity)
+    private var entries: [Entry?]
+
+    /// `capacity` is a power of two.
+    init(capacity: Int = HotKeys.capacity) {
+        precondition(capacity > 0 && capacity & (capacity - 1) == 0, "\(capacity) is no power of two")
+        entries = Array(repeating: nil, count: capacity)
+    }
 
     private func slot(_ id: BucketID) -> Int {
-        Int(truncatingIfNeeded: id.high ^ (id.low >> 6)) & (HotKeys.capacity - 1)
+        Int(truncatingIfNeeded: id.high ^ (id.low >> 6)) & (entries.count - 1)
     }
 
     subscript(id: BucketID) -> Entry? {

@@ -6,10 +6,13 @@ struct IsolationShares: ~Copyable {
     /// How many buckets are kept; of more, the nearest to full is forgotten, which is within what the rule accepts.
     static let capacity = 65_536
 
-    private var tats = KeyedTable<Int64>(capacity: IsolationShares.capacity)
+    private var tats: KeyedTable<Int64>
     private let nodes: Int64
 
-    init(nodes: Int) { self.nodes = Int64(max(1, nodes)) }
+    init(nodes: Int, capacity: Int = IsolationShares.capacity) {
+        self.nodes = Int64(max(1, nodes))
+        tats = KeyedTable(capacity: capacity)
+    }
 
     /// One N-th of the limit, rounded down; nil if that is nothing.
     private func part(of limit: Limit) -> Limit? {

@@ -211,7 +211,8 @@ extension Owner {
                 Verdict(
                     firstTicket: group.firstTicket, count: UInt32(settled), outcome: .decided,
                     admitted: UInt32(admitted),
-                    axis: axis, tat: admitted > 0 ? end : tat, refusalTat: (admitted > 0 ? end : tat) + reserve),
+                    axis: axis, tat: admitted > 0 ? end : tat, refusalTat: (admitted > 0 ? end : tat) + reserve,
+                    epoch: group.gathers && admitted > 0 ? tenures[range].epoch : 0),
                 to: session)
         }
         if short > 0 {

@@ -126,15 +126,7 @@ public struct ReplicatedState: ~Copyable {
         writer.write(applied)
         writer.write(genesis != nil)
         genesis?.encode(into: &writer)
-        writer.write(each: rules) { writer, rule in
-            writer.write(rule.version)
-            writer.write(rule.rule)
-            writer.write(each: rule.previous) { writer, earlier in
-                writer.write(earlier.version)
-                writer.write(earlier.limit)
-                writer.write(earlier.overrides)
-            }
-        }
+        writer.write(each: rules) { $0.write($1) }
         for range in RangeID.all {
             writer.write(ranges[range].epoch)
             writer.write(ranges[range].owner?.node.rawValue ?? 0)
@@ -164,15 +156,7 @@ public struct ReplicatedState: ~Copyable {
         let genesis: Genesis? = try reader.readBool() ? try Genesis(from: &reader) : nil
         self.genesis = genesis
         rules = try reader.readEach(limit: RuleDirectory.mostRules, bytesEach: 16) {
-            (reader: inout ByteReader) throws(DecodingFailure) -> VersionedRule in
-            let version = try reader.read(UInt64.self)
-            let rule = try reader.readRule()
-            let previous = try reader.readEach(limit: VersionedRule.mostPrevious, bytesEach: 36) {
-                (reader: inout ByteReader) throws(DecodingFailure) -> VersionedRule.Earlier in
-                VersionedRule.Earlier(
-                    version: try reader.read(), limit: try reader.readLimit(), overrides: try reader.readOverrides())
-            }
-            return VersionedRule(rule: rule, version: version, previous: previous)
+            (reader: inout ByteReader) throws(DecodingFailure) -> VersionedRule in try reader.readVersionedRule()
         }
         let capacity = (genesis?.parameters ?? ClusterParameters()).boundsPerRange
         ranges = RangeMap { _ in RangeState(capacity: capacity) }

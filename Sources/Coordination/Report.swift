@@ -52,12 +52,30 @@ public struct WaitingGroup: Hashable, Sendable, BitwiseCopyable {
     public var time: Int64
     /// How long they would wait beyond the burst, in nanoseconds.
     public var longestWait: Int64
+    /// Whether an admitted one is to come as a span that its holder may still put among its allowances.
+    public var gathers: Bool
 
-    public init(firstTicket: UInt64, count: UInt32, time: Int64, longestWait: Int64) {
+    public init(firstTicket: UInt64, count: UInt32, time: Int64, longestWait: Int64, gathers: Bool = false) {
         self.firstTicket = firstTicket
         self.count = count
         self.time = time
         self.longestWait = longestWait
+        self.gathers = gathers
+    }
+}
+
+/// What a client calls a bucket, so that a node can ask for it in its own name.
+public struct ItemName: Hashable, Sendable {
+    /// The rule's name; empty where the caller brings the limit, or the rule has changed since.
+    public var rule: [UInt8]
+    /// The rule's version; 0 where the caller brings the limit.
+    public var version: UInt64
+    public var key: [UInt8]
+
+    public init(rule: [UInt8], version: UInt64, key: [UInt8]) {
+        self.rule = rule
+        self.version = version
+        self.key = key
     }
 }
 
@@ -75,11 +93,13 @@ public struct ReportItem: Hashable, Sendable {
     /// The virtual time that it would like to hand out itself, in nanoseconds; 0 for none.
     public var want: Int64
     public var waiting: [WaitingGroup]
+    /// What the bucket is called; said by clients only.
+    public var name: ItemName?
 
     public init(
         range: RangeID, id: BucketID, terms: BucketTerms, predecessors: [RuleDirectory.Predecessor] = [],
         used: Int64 = 0,
-        refused: UInt32 = 0, want: Int64 = 0, waiting: [WaitingGroup] = []
+        refused: UInt32 = 0, want: Int64 = 0, waiting: [WaitingGroup] = [], name: ItemName? = nil
     ) {
         self.range = range
         self.id = id
@@ -89,6 +109,7 @@ public struct ReportItem: Hashable, Sendable {
         self.refused = refused
         self.want = want
         self.waiting = waiting
+        self.name = name
     }
 }
 
@@ -106,6 +127,8 @@ public struct Report: Hashable, Sendable {
     public static let mostItems = 4_096
     /// The most groups of waiting requests in one report.
     public static let mostGroups = 8_192
+    /// The most bytes of keys in one report, before the last one.
+    public static let mostKeyBytes = 1 << 20
     /// The most predecessors of a bucket.
     public static let mostPredecessors = VersionedRule.mostPrevious
 
@@ -166,6 +189,14 @@ public struct Verdict: Hashable, Sendable, BitwiseCopyable {
         case notOwner = 1
         /// The owner cannot tell: it has lost touch with the log, or too many requests wait there.
         case unknown = 2
+        /// The asked node was cut off from the owner and decided by the rule's `onIsolation`: the promise does not cover it.
+        case isolated = 3
+        /// The asked node cannot say: it is cut off from the owner,
+        case cutOff = 4
+        /// or the owner's word did not come in time,
+        case timeout = 5
+        /// or too many requests wait there.
+        case overloaded = 6
     }
 
     public var firstTicket: UInt64
@@ -178,10 +209,12 @@ public struct Verdict: Hashable, Sendable, BitwiseCopyable {
     public var tat: AxisTime
     /// The `tat` by which the others were refused: for a holder that had more than its share it lies ahead of ``tat``.
     public var refusalTat: AxisTime
+    /// For requests that gather: the range's epoch that the spans belong to; 0 otherwise.
+    public var epoch: UInt64
 
     public init(
         firstTicket: UInt64, count: UInt32, outcome: Outcome, admitted: UInt32 = 0, axis: AxisTime = .never,
-        tat: AxisTime = .never, refusalTat: AxisTime = .never
+        tat: AxisTime = .never, refusalTat: AxisTime = .never, epoch: UInt64 = 0
     ) {
         self.firstTicket = firstTicket
         self.count = count
@@ -190,6 +223,7 @@ public struct Verdict: Hashable, Sendable, BitwiseCopyable {
         self.axis = axis
         self.tat = tat
         self.refusalTat = refusalTat
+        self.epoch = epoch
     }
 }
 
@@ -242,41 +276,10 @@ extension CoordinationMessage {
     public var mistake: String? {
         switch self {
         case .report(let report):
-            if report.number == 0 { return "a report's number counts from 1" }
-            if report.verdictsSeen > .max / 2 { return "verdict number \(report.verdictsSeen)" }
-            if report.items.count > Report.mostItems { return "\(report.items.count) buckets in a report" }
-            var groups = 0
-            for item in report.items {
-                if let mistake = item.terms.mistake { return mistake }
-                if item.used < 0 || item.want < 0 { return "negative usage or demand" }
-                if item.predecessors.count > Report.mostPredecessors { return "too many predecessors" }
-                if item.predecessors.contains(where: { $0.emissionInterval <= 0 || $0.unit <= 0 }) {
-                    return "a predecessor without an emission interval"
-                }
-                groups += item.waiting.count
-                for group in item.waiting {
-                    if group.count == 0 || group.count > UInt32(Holder.mostWaiting) {
-                        return "a group of \(group.count)"
-                    }
-                    if !(0...item.terms.tolerance).contains(group.time) { return "a request for \(group.time) ns" }
-                    if !(0...Rule.longestDelay).contains(group.longestWait) {
-                        return "a wait of \(group.longestWait) ns"
-                    }
-                    if group.firstTicket > .max / 2 { return "ticket \(group.firstTicket)" }
-                }
-            }
-            if groups > Report.mostGroups { return "\(groups) groups in a report" }
+            if report.items.contains(where: { $0.name != nil }) { return "a node's report with a client's names" }
+            return report.mistake
         case .answer(let answer):
-            if answer.readings.count > RangeID.count { return "\(answer.readings.count) readings in an answer" }
-            if answer.items.count > Report.mostItems { return "\(answer.items.count) buckets in an answer" }
-            for reading in answer.readings where !reading.axis.isReading { return "an axis that reads \(reading.axis)" }
-            for item in answer.items {
-                if !item.tat.isPoint { return "a bucket at \(item.tat)" }
-                if let span = item.allowance, !span.start.isPoint || !span.end.isPoint {
-                    return "an allowance from \(span.start) to \(span.end)"
-                }
-            }
-            return answer.verdicts.mistake
+            return answer.mistake
         case .verdicts(_, let batch):
             return batch.mistake
         case .handOver:
@@ -286,15 +289,60 @@ extension CoordinationMessage {
     }
 }
 
+extension Report {
+    var mistake: String? {
+        if number == 0 { return "a report's number counts from 1" }
+        if verdictsSeen > .max / 2 { return "verdict number \(verdictsSeen)" }
+        if items.count > Report.mostItems { return "\(items.count) buckets in a report" }
+        var groups = 0
+        for item in items {
+            if let mistake = item.terms.mistake { return mistake }
+            if item.used < 0 || item.want < 0 { return "negative usage or demand" }
+            if item.predecessors.count > Report.mostPredecessors { return "too many predecessors" }
+            if item.predecessors.contains(where: { $0.emissionInterval <= 0 || $0.unit <= 0 }) {
+                return "a predecessor without an emission interval"
+            }
+            groups += item.waiting.count
+            for group in item.waiting {
+                if group.count == 0 || group.count > UInt32(Holder.mostWaiting) {
+                    return "a group of \(group.count)"
+                }
+                if !(0...item.terms.tolerance).contains(group.time) { return "a request for \(group.time) ns" }
+                if !(0...Rule.longestDelay).contains(group.longestWait) {
+                    return "a wait of \(group.longestWait) ns"
+                }
+                if group.firstTicket > .max / 2 { return "ticket \(group.firstTicket)" }
+            }
+        }
+        if groups > Report.mostGroups { return "\(groups) groups in a report" }
+        return nil
+    }
+}
+
+extension Answer {
+    var mistake: String? {
+        if readings.count > RangeID.count { return "\(readings.count) readings in an answer" }
+        if items.count > Report.mostItems { return "\(items.count) buckets in an answer" }
+        for reading in readings where !reading.axis.isReading { return "an axis that reads \(reading.axis)" }
+        for item in items {
+            if !item.tat.isPoint { return "a bucket at \(item.tat)" }
+            if let span = item.allowance, !span.start.isPoint || !span.end.isPoint {
+                return "an allowance from \(span.start) to \(span.end)"
+            }
+        }
+        return verdicts.mistake
+    }
+}
+
 extension VerdictBatch {
-    fileprivate var mistake: String? {
+    var mistake: String? {
         if first == 0 || first > .max / 2 { return "verdict number \(first)" }
         if verdicts.count > Owner.mostUnseen { return "\(verdicts.count) verdicts in a message" }
         for verdict in verdicts {
             if verdict.count > UInt32(Holder.mostWaiting) || verdict.admitted > verdict.count {
                 return "\(verdict.admitted) of \(verdict.count) admitted"
             }
-            guard verdict.outcome == .decided else { continue }
+            guard verdict.outcome == .decided || verdict.outcome == .isolated else { continue }
             if !verdict.axis.isReading || !verdict.tat.isPoint || !verdict.refusalTat.isPoint {
                 return "a verdict at \(verdict.axis) with \(verdict.tat) and \(verdict.refusalTat)"
             }

@@ -67,9 +67,11 @@ public struct AllowanceTable: ~Copyable, Sendable {
     /// The most spans a bucket has at a time: the one in its record and those behind it.
     public static let mostSpans = 5
 
-    private var table: KeyedTable<Holding>
-    private var extras: [Extra]
+    var table: KeyedTable<Holding>
+    var extras: [Extra]
     private var freeExtra: UInt16
+    /// Counts how often everything was discarded.
+    var generation: UInt32 = 0
     /// Buckets with something to report, each once: a ring as large as the table, so that reports of limited size take turns.
     private var dirty: [BucketID]
     private var firstDirty = 0
@@ -182,7 +184,7 @@ public struct AllowanceTable: ~Copyable, Sendable {
     }
 
     @inline(__always)
-    private mutating func noteUse(_ at: Int, _ id: BucketID, _ tokens: Int64) {
+    mutating func noteUse(_ at: Int, _ id: BucketID, _ tokens: Int64) {
         let (used, overflow) = table[at].used.addingReportingOverflow(tokens)
         table[at].used = overflow ? .max : used
         if !table[at].isDirty { markDirty(at, id) }
@@ -341,6 +343,7 @@ public struct AllowanceTable: ~Copyable, Sendable {
 
     /// Forgets every allowance and refusal, for instance because the clock cannot be trusted any more.
     public mutating func discardAll() {
+        generation &+= 1
         table.removeAll()
         firstDirty = 0
         dirtyCount = 0

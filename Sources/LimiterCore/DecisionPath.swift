@@ -9,14 +9,19 @@ public struct PendingRequest: Sendable {
     public var cost: Int64
     /// How long the caller would wait beyond the burst, in nanoseconds: at most the rule's own delay.
     public var longestWait: Int64
+    /// Whether the caller may still want to put back what it gets: then the decision comes with its ``Piece``.
+    public var gathers: Bool
     /// The caller's own number for it, handed back with the decision.
     public var token: UInt64
 
-    public init(bucket: Bucket, key: [UInt8], cost: Int64, longestWait: Int64 = 0, token: UInt64) {
+    public init(
+        bucket: Bucket, key: [UInt8], cost: Int64, longestWait: Int64 = 0, gathers: Bool = false, token: UInt64
+    ) {
         self.bucket = bucket
         self.key = key
         self.cost = cost
         self.longestWait = longestWait
+        self.gathers = gathers
         self.token = token
     }
 }
@@ -25,6 +30,13 @@ public struct PendingRequest: Sendable {
 public protocol DecisionSink: AnyObject, Sendable {
     /// Called from the runtime's thread, with a batch; must return at once (hand over to your own event loop).
     func deliver(_ decisions: [(token: UInt64, decision: Decision)])
+    /// Called just before ``deliver(_:)`` with what was gathered for requests that asked for it.
+    func deliver(pieces: [(token: UInt64, piece: Piece)])
+}
+
+extension DecisionSink {
+    /// Who never gathers gets no pieces.
+    public func deliver(pieces: [(token: UInt64, piece: Piece)]) {}
 }
 
 /// Who decides what the table cannot: the node's runtime, or a test's stand-in.

@@ -68,6 +68,22 @@ public struct Limit: Hashable, Sendable, BitwiseCopyable {
         self.tolerance = tolerance
     }
 
+    /// The limit with this arithmetic, as one that is known by its terms alone: `unit` tokens come back per emission interval. Nil where
+    /// no bucket can have these terms.
+    package init?(emissionInterval: Int64, tolerance: Int64, unit: Int64) {
+        guard emissionInterval > 0, unit > 0, tolerance >= emissionInterval, tolerance <= Limit.longestTolerance else {
+            return nil
+        }
+        let (burst, overflow) = (tolerance / emissionInterval).multipliedReportingOverflow(by: unit)
+        guard !overflow else { return nil }
+        tokens = unit
+        period = emissionInterval
+        self.burst = burst
+        self.unit = unit
+        self.emissionInterval = emissionInterval
+        self.tolerance = tolerance / emissionInterval * emissionInterval
+    }
+
     /// The virtual time that `cost` tokens take, or nil if no bucket can ever hold so many (or `cost` is negative).
     @inline(__always)
     public func time(of cost: Int64) -> Int64? {
@@ -76,6 +92,10 @@ public struct Limit: Hashable, Sendable, BitwiseCopyable {
         let time = (cost / unit + (cost % unit == 0 ? 0 : 1)) &* emissionInterval
         return time <= tolerance ? time : nil
     }
+
+    /// How many tokens a request for `time` nanoseconds of virtual time is for: the other direction of ``time(of:)``.
+    @inline(__always)
+    package func cost(of time: Int64) -> Int64 { time / emissionInterval &* unit }
 
     /// The whole tokens in `time` nanoseconds of virtual time; 0 for negative ones.
     @inline(__always)

@@ -43,6 +43,12 @@ final class DecisionLog: AdmissionObserver {
             tolerance: admission.terms.tolerance, at: admission.at)
     }
 
+    func note(_ admission: Lender.Admission) {
+        note(
+            admission.id, time: admission.time, emissionInterval: admission.terms.emissionInterval,
+            tolerance: admission.terms.tolerance, at: admission.at)
+    }
+
     private func note(_ id: BucketID, time: Int64, emissionInterval: Int64, tolerance: Int64, at clock: ClockTime) {
         let place = next.add(1, ordering: .relaxed).oldValue
         guard place < DecisionLog.mostRecords else { return }

@@ -11,6 +11,7 @@ import RESPFrontend
 import Raft
 import RuleFiles
 import Synchronization
+import SystemTime
 import WriteAheadLog
 
 /// A running node: the composition root. Starts in the order disk, runtime, peers, front doors; stops in the opposite one.
@@ -66,15 +67,17 @@ public final class Node: Sendable {
             onFatal: onFatal)
         let own = options.members.first { $0.id == options.node }!
         let others = options.members.filter { $0.id != options.node }
-        let peers = PeerTransport.Configuration(
+        var peers = PeerTransport.Configuration(
             node: NodeID(options.node), cluster: options.members.map(\.description).joined(separator: ","),
             incarnation: incarnation, listen: PeerAddress(host: own.address.host, port: own.address.port),
             peers: Dictionary(
                 uniqueKeysWithValues: others.map {
                     (NodeID($0.id), PeerAddress(host: $0.address.host, port: $0.address.port))
                 }), seed: random.next())
+        peers.clientToken = options.token
+        peers.maxClients = options.mostClients
         do {
-            try await driver.loop.flatSubmit { driver.start(peers) }.get()
+            try await driver.loop.flatSubmit { [peers] in driver.start(peers) }.get()
         } catch {
             wal.close()
             try? await runtimeGroup.shutdownGracefully()

@@ -7,6 +7,7 @@ import PeerCodec
 import PeerTransport
 import Raft
 import Synchronization
+import SystemTime
 import WriteAheadLog
 
 /// Drives one ``NodeRuntime`` on one event loop: brings it messages, requests, durable writes and ticks, and carries out what it
@@ -163,12 +164,14 @@ final class NodeDriver: @unchecked Sendable {
         let outputs = runtime.finish(now: now)
         // Before anybody hears of them: a process that is killed in between has noted all that was answered.
         for admission in outputs.admissions { decisionLog?.note(admission) }
+        for admission in outputs.clientAdmissions { decisionLog?.note(admission) }
         for write in outputs.writes { submit(write) }
         if let snapshot = outputs.snapshot { wal.saveSnapshot(snapshot) }
         if !outputs.messages.isEmpty {
             for (peer, message) in outputs.messages { _ = transport.send(PeerCodec.encode(message), to: peer) }
             transport.flush()
         }
+        sendToClients(outputs)
         if let directory = outputs.directory { path.setDirectory(directory) }
         deliver(outputs.settled)
         for completion in outputs.completions {
@@ -180,6 +183,20 @@ final class NodeDriver: @unchecked Sendable {
             self.drained = nil
             drained.succeed()
         }
+    }
+
+    private func sendToClients(_ outputs: Outputs) {
+        guard !outputs.clientMessages.isEmpty || !outputs.clientRules.isEmpty || outputs.sendsGoodbye else { return }
+        for (client, message) in outputs.clientMessages {
+            transport.send(ClientCodec.encode(message), toClient: client.rawValue)
+        }
+        let toAll =
+            outputs.clientRules.map { ClientCodec.encode(.rules($0)) }
+            + (outputs.sendsGoodbye ? [ClientCodec.encode(.goodbye)] : [])
+        if !toAll.isEmpty {
+            for client in transport.clientIDs { for message in toAll { transport.send(message, toClient: client) } }
+        }
+        transport.flush()
     }
 
     private func submit(_ write: Write) {
@@ -200,12 +217,15 @@ final class NodeDriver: @unchecked Sendable {
         while start < settled.count {
             let id = settled[start].sink
             var batch: [(token: UInt64, decision: Decision)] = []
+            var pieces: [(token: UInt64, piece: Piece)] = []
             while start < settled.count, settled[start].sink == id {
                 batch.append((settled[start].token, settled[start].decision))
+                if let piece = settled[start].piece { pieces.append((settled[start].token, piece)) }
                 start += 1
             }
             guard let entry = sinks[id] else { preconditionFailure("a decision for a batch that was settled") }
             if entry.left == batch.count { sinks[id] = nil } else { sinks[id]!.left -= batch.count }
+            if !pieces.isEmpty { entry.sink.deliver(pieces: pieces) }
             entry.sink.deliver(batch)
         }
     }
@@ -303,6 +323,17 @@ extension NodeDriver: PeerTransportDelegate {
     func peerDisconnected(_ peer: NodeID) {
         logger.info("connection lost", metadata: ["peer": "\(peer)"])
         runtime.unreachable(peer)
+    }
+
+    func clientConnected(_ client: UInt64) { runtime.clientConnected(ClientID(client)) }
+
+    func received(_ message: ArraySlice<UInt8>, fromClient client: UInt64) -> String? {
+        do {
+            try runtime.receive(ClientCodec.decode(message), from: ClientID(client), now: SystemClock.now())
+            return nil
+        } catch {
+            return "\(error)"
+        }
     }
 
     func fatal(_ error: PeerTransportError) { onFatal(StartFailure(.configuration, error.description)) }

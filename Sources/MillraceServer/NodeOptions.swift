@@ -1,3 +1,5 @@
+import Coordination
+
 /// Everything that one node is told from outside.
 public struct NodeOptions: Sendable {
     public var node: UInt32
@@ -19,6 +21,8 @@ public struct NodeOptions: Sendable {
     public var decisionLog: String?
     /// How many buckets with allowances this node's table holds.
     public var allowanceCapacity = 262_144
+    /// How many embedded clients may be connected to this node.
+    public var mostClients = Lender.mostClients
 
     public init(node: UInt32, members: [Member], dataFolder: String) {
         self.node = node

@@ -14,6 +14,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     var state: ReplicatedState
     var owner: Owner
     var holder: Holder
+    var lender = Lender()
     var assigner: Assigner
     /// The rules as the holder needs them; nil until the cluster exists.
     public private(set) var directory: RuleDirectory?
@@ -50,7 +51,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
             seed: seeds.next())
         owner = Owner(tenant: Tenant(node: configuration.node, incarnation: configuration.incarnation))
         holder = Holder(
-            node: configuration.node, nodes: configuration.voters.count, seed: seeds.next() ^ configuration.incarnation,
+            nodes: configuration.voters.count, seed: seeds.next() ^ configuration.incarnation,
             patience: configuration.timing.patience, isolationAfter: configuration.timing.isolation)
         assigner = Assigner(
             node: configuration.node, voters: configuration.voters,
@@ -102,7 +103,22 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     /// Requests that the table could not decide; `sink` comes back with their decisions.
     public mutating func submit(_ requests: [PendingRequest], sink: Int, now: ClockTime) {
+        precondition(sink >= 0, "sinks count from 0: \(Lender.sink) is the lender's")
         for request in requests { holder.submit(request, sink: sink, now: now) }
+    }
+
+    /// An embedded client has come: it needs the rules. Until the cluster has been formed there are none to give.
+    public mutating func clientConnected(_ client: ClientID) { sendRules(to: [client]) }
+
+    /// A client's message. Throws if no correct client can have sent it; the connection should be closed then.
+    public mutating func receive(
+        _ message: ClientMessage, from client: ClientID, now: ClockTime
+    ) throws(PeerViolation) {
+        if let mistake = message.mistakeOfClient { throw PeerViolation(.malformed, mistake) }
+        guard case .report(let report) = message else { return }
+        let answer = lender.receive(
+            report, from: client, holder: &holder, store: store, directory: directory, applied: state.applied, now: now)
+        if let answer { outputs.clientMessages.append((client, .answer(answer))) }
     }
 
     /// This write and all before it are durable.
@@ -140,6 +156,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     /// Begins to give all ranges away, because the node is about to stop. ``hasDrained`` tells when it has.
     public mutating func drain(now: ClockTime) {
         isDraining = true
+        outputs.sendsGoodbye = true
         releaseAll(now: now)
     }
 
@@ -159,7 +176,10 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     }
 
     /// Notes each admission that the owner makes, for a decision log.
-    public mutating func traceAdmissions() { owner.isTracing = true }
+    public mutating func traceAdmissions() {
+        owner.isTracing = true
+        lender.isTracing = true
+    }
 
     // MARK: What follows from a batch of events
 
@@ -186,7 +206,16 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         reportToLeader()
         noteChanges()
         if isTick { compactIfDue() }
-        outputs.settled = holder.takeSettled()
+        for settled in holder.takeSettled() {
+            if settled.sink == Lender.sink {
+                lender.settled(settled, holder: holder)
+            } else {
+                outputs.settled.append(settled)
+            }
+        }
+        for (client, message) in lender.takePending() { outputs.clientMessages.append((client, message)) }
+        outputs.clientAdmissions = lender.admissions
+        lender.admissions.removeAll(keepingCapacity: true)
         outputs.admissions = owner.admissions
         owner.admissions.removeAll(keepingCapacity: true)
         var result = Outputs()
@@ -268,6 +297,19 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
             drift: genesis.parameters.drift)
         directory = new
         outputs.directory = new
+        // Whoever is connected; the driver knows.
+        sendRules(to: nil)
+    }
+
+    private mutating func sendRules(to clients: [ClientID]?) {
+        guard let genesis = state.genesis else { return }
+        let tenant = Tenant(node: configuration.node, incarnation: configuration.incarnation)
+        let parts = ClientRules.parts(of: state.rules, genesis: genesis, version: state.applied, node: tenant)
+        if let clients {
+            for client in clients { outputs.clientMessages += parts.map { (client, .rules($0)) } }
+        } else {
+            outputs.clientRules = parts
+        }
     }
 
     /// New reports; those to ourselves take the same path without the network.

@@ -26,6 +26,7 @@ public struct NodeView: Sendable {
     public var newestStamp: AxisTime
     public var ownerCounters: Owner.Counters
     public var holderCounters: Holder.Counters
+    public var lenderCounters: Lender.Counters
 }
 
 extension NodeRuntime {
@@ -40,7 +41,7 @@ extension NodeRuntime {
             waitingAtHolder: holder.waitingCount,
             newestStamp: RangeID.all.map { state.stamp(of: $0) }.max() ?? AxisTime(ns: 0),
             ownerCounters: owner.counters,
-            holderCounters: holder.counters)
+            holderCounters: holder.counters, lenderCounters: lender.counters)
     }
 
     /// Why this node is not able to decide for every key, for an operator; nil if it is.

@@ -60,6 +60,14 @@ public struct Outputs: Sendable {
     public var events: [NodeEvent] = []
     /// Admissions by this owner, if it is traced.
     public var admissions: [Owner.Admission] = []
+    /// To be sent now to embedded clients, in this order, where they are still connected.
+    public var clientMessages: [(to: ClientID, message: ClientMessage)] = []
+    /// To be sent now to all connected clients: the rules have changed.
+    public var clientRules: [ClientRules] = []
+    /// All connected clients should be told to go elsewhere.
+    public var sendsGoodbye = false
+    /// Admissions from this node's allowances on behalf of clients, if it is traced.
+    public var clientAdmissions: [Lender.Admission] = []
 
     public init() {}
 }

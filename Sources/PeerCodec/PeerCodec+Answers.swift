@@ -2,7 +2,7 @@ import ByteCoding
 import Coordination
 import LimiterCore
 
-// Answers and verdicts. A range takes six bits of its byte, an outcome two: the highest bits say what follows.
+// Answers and verdicts. A range takes six bits of its byte, an outcome five: the highest bits say what follows.
 
 extension PeerCodec {
     /// In an answer item's range: an allowance follows.
@@ -11,6 +11,8 @@ extension PeerCodec {
     private static let hasTimes: UInt8 = 1 << 7
     /// In a verdict's outcome: the refusal's `tat` follows, which is the verdict's otherwise.
     private static let hasRefusal: UInt8 = 1 << 6
+    /// In a verdict's outcome: the epoch of gathered spans follows, which is 0 otherwise.
+    private static let hasEpoch: UInt8 = 1 << 5
 
     private static let readingBytes = 17
     /// An answer item without an allowance, and a verdict without times.
@@ -21,14 +23,21 @@ extension PeerCodec {
     private static var mostVerdicts: Int { Owner.mostUnseen }
 
     static func encode(_ answer: Answer) -> [UInt8] {
+        var writer = writer(.answer, bytes: bytes(of: answer))
+        encode(answer, into: &writer)
+        return writer.bytes
+    }
+
+    static func bytes(of answer: Answer) -> Int {
+        21 + answer.readings.count * readingBytes + answer.items.count * (leastItemBytes + 16)
+            + bytes(of: answer.verdicts)
+    }
+
+    static func encode(_ answer: Answer, into writer: inout ByteWriter) {
         precondition(
             answer.readings.count <= RangeID.count && answer.items.count <= Report.mostItems,
             "an answer with \(answer.readings.count) readings and \(answer.items.count) buckets is more than peers accept"
         )
-        var writer = writer(
-            .answer,
-            bytes: 21 + answer.readings.count * readingBytes + answer.items.count * (leastItemBytes + 16)
-                + bytes(of: answer.verdicts))
         writer.write(answer.session)
         writer.write(answer.number)
         writer.write(UInt8(answer.readings.count))
@@ -48,7 +57,6 @@ extension PeerCodec {
             }
         }
         encode(answer.verdicts, into: &writer)
-        return writer.bytes
     }
 
     static func decodeAnswer(from reader: inout ByteReader) throws(DecodingFailure) -> Answer {
@@ -99,9 +107,9 @@ extension PeerCodec {
         return writer.bytes
     }
 
-    private static func bytes(of batch: VerdictBatch) -> Int { 12 + batch.verdicts.count * (leastVerdictBytes + 24) }
+    static func bytes(of batch: VerdictBatch) -> Int { 12 + batch.verdicts.count * (leastVerdictBytes + 24) }
 
-    private static func encode(_ batch: VerdictBatch, into writer: inout ByteWriter) {
+    static func encode(_ batch: VerdictBatch, into writer: inout ByteWriter) {
         precondition(
             batch.verdicts.count <= mostVerdicts, "\(batch.verdicts.count) verdicts; peers accept \(mostVerdicts)")
         writer.write(batch.first)
@@ -109,7 +117,9 @@ extension PeerCodec {
         for verdict in batch.verdicts {
             let times = verdict.axis != .never || verdict.tat != .never
             let refusal = verdict.refusalTat != verdict.tat
-            writer.write(verdict.outcome.rawValue | (times ? hasTimes : 0) | (refusal ? hasRefusal : 0))
+            writer.write(
+                verdict.outcome.rawValue | (times ? hasTimes : 0) | (refusal ? hasRefusal : 0)
+                    | (verdict.epoch != 0 ? hasEpoch : 0))
             writer.write(verdict.firstTicket)
             writer.write(verdict.count)
             writer.write(verdict.admitted)
@@ -118,6 +128,7 @@ extension PeerCodec {
                 writer.write(verdict.tat.ns)
             }
             if refusal { writer.write(verdict.refusalTat.ns) }
+            if verdict.epoch != 0 { writer.write(verdict.epoch) }
         }
     }
 
@@ -132,7 +143,7 @@ extension PeerCodec {
 
     private static func decodeVerdict(from reader: inout ByteReader) throws(DecodingFailure) -> Verdict {
         let byte = try reader.read(UInt8.self)
-        guard let outcome = Verdict.Outcome(rawValue: byte & ~(hasTimes | hasRefusal)) else {
+        guard let outcome = Verdict.Outcome(rawValue: byte & ~(hasTimes | hasRefusal | hasEpoch)) else {
             throw DecodingFailure(
                 "the outcome \(byte) at offset \(reader.consumed - 1) is not known to this version of Millrace: "
                     + "upgrade this node")
@@ -151,6 +162,7 @@ extension PeerCodec {
         if byte & hasRefusal != 0 {
             verdict.refusalTat = AxisTime(ns: try reader.read(Int64.self, otherThan: verdict.tat.ns))
         }
+        if byte & hasEpoch != 0 { verdict.epoch = try reader.read(UInt64.self, otherThan: 0) }
         return verdict
     }
 

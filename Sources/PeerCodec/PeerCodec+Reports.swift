@@ -10,6 +10,7 @@ import LimiterCore
 //     interval  Int64
 //     tolerance Int64
 //     unit, used, refused, want, predecessors (a UInt8 count), waiting (a UInt16 count): as the flags say
+//     name: rule (UInt8 count), version UInt64, key (UInt16 count); from clients
 //
 // So a bucket that only reports its usage takes 42 bytes, and one request for an unknown bucket takes 64.
 
@@ -26,7 +27,7 @@ extension PeerCodec {
         static let want = ItemFlags(rawValue: 1 << 4)
         static let predecessors = ItemFlags(rawValue: 1 << 5)
         static let waiting = ItemFlags(rawValue: 1 << 6)
-        static let all = ItemFlags(rawValue: 1 << 7 - 1)
+        static let named = ItemFlags(rawValue: 1 << 7)
 
         init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -39,6 +40,7 @@ extension PeerCodec {
             if item.want != 0 { insert(.want) }
             if !item.predecessors.isEmpty { insert(.predecessors) }
             if !item.waiting.isEmpty { insert(.waiting) }
+            if item.name != nil { insert(.named) }
         }
     }
 
@@ -48,8 +50,16 @@ extension PeerCodec {
     private static let leastItemBytes = 34
     private static let predecessorBytes = 32
     private static let groupBytes = 28
+    /// In a group's count: its requests gather.
+    private static let gathers: UInt32 = 1 << 31
 
     static func encode(_ report: Report) -> [UInt8] {
+        var writer = writer(.report, bytes: bytes(of: report))
+        encode(report, into: &writer)
+        return writer.bytes
+    }
+
+    static func bytes(of report: Report) -> Int {
         precondition(
             report.items.count <= Report.mostItems,
             "\(report.items.count) buckets in a report; peers accept \(Report.mostItems)")
@@ -58,16 +68,19 @@ extension PeerCodec {
         for item in report.items {
             bytes += item.predecessors.count * predecessorBytes
             groups += item.waiting.count
+            if let name = item.name { bytes += 11 + name.rule.count + name.key.count }
         }
         precondition(
             groups <= Report.mostGroups, "\(groups) groups of requests in a report; peers accept \(Report.mostGroups)")
-        var writer = writer(.report, bytes: bytes + groups * (groupBytes + 2))
+        return bytes + groups * (groupBytes + 2)
+    }
+
+    static func encode(_ report: Report, into writer: inout ByteWriter) {
         writer.write(report.session)
         writer.write(report.number)
         writer.write(report.verdictsSeen)
         writer.write(UInt32(report.items.count))
         for item in report.items { encode(item, into: &writer) }
-        return writer.bytes
     }
 
     private static func encode(_ item: ReportItem, into writer: inout ByteWriter) {
@@ -96,10 +109,20 @@ extension PeerCodec {
             writer.write(UInt16(item.waiting.count))
             for group in item.waiting {
                 writer.write(group.firstTicket)
-                writer.write(group.count)
+                writer.write(group.gathers ? group.count | gathers : group.count)
                 writer.write(group.time)
                 writer.write(group.longestWait)
             }
+        }
+        if let name = item.name {
+            precondition(
+                name.rule.count <= Rule.longestName && name.key.count <= Rule.longestKey,
+                "a name of \(name.rule.count) and \(name.key.count) bytes is more than nodes accept")
+            writer.write(UInt8(name.rule.count))
+            writer.write(raw: name.rule)
+            writer.write(name.version)
+            writer.write(UInt16(name.key.count))
+            writer.write(raw: name.key)
         }
     }
 
@@ -126,11 +149,6 @@ extension PeerCodec {
     private static func decodeItem(from reader: inout ByteReader) throws(DecodingFailure) -> ReportItem {
         let range = try reader.readRange()
         let flags = ItemFlags(rawValue: try reader.read())
-        guard flags.isSubset(of: .all) else {
-            throw DecodingFailure(
-                "the flags \(flags.rawValue) at offset \(reader.consumed - 1) are not known to this version of Millrace: "
-                    + "upgrade this node")
-        }
         let id = try reader.readBucketID()
         let (interval, tolerance) = (try reader.read(Int64.self), try reader.read(Int64.self))
         let unit = flags.contains(.unit) ? try reader.read(Int64.self, otherThan: 1) : 1
@@ -143,6 +161,7 @@ extension PeerCodec {
         if flags.contains(.want) { item.want = try reader.read(Int64.self, otherThan: 0) }
         if flags.contains(.predecessors) { item.predecessors = try decodePredecessors(from: &reader) }
         if flags.contains(.waiting) { item.waiting = try decodeGroups(from: &reader) }
+        if flags.contains(.named) { item.name = try decodeName(from: &reader) }
         return item
     }
 
@@ -167,11 +186,22 @@ extension PeerCodec {
         var groups: [WaitingGroup] = []
         groups.reserveCapacity(count)
         for _ in 0..<count {
+            let (ticket, count) = (try reader.read(UInt64.self), try reader.read(UInt32.self))
             groups.append(
                 WaitingGroup(
-                    firstTicket: try reader.read(), count: try reader.read(), time: try reader.read(),
-                    longestWait: try reader.read()))
+                    firstTicket: ticket, count: count & ~gathers, time: try reader.read(),
+                    longestWait: try reader.read(), gathers: count & gathers != 0))
         }
         return groups
+    }
+
+    private static func decodeName(from reader: inout ByteReader) throws(DecodingFailure) -> ItemName {
+        let ruleCount = Int(try reader.read(UInt8.self))
+        try reader.check(ruleCount, limit: Rule.longestName, bytesEach: 1)
+        let rule = Array(try reader.read(rawCount: ruleCount))
+        let version = try reader.read(UInt64.self)
+        let keyCount = Int(try reader.read(UInt16.self))
+        try reader.check(keyCount, limit: Rule.longestKey, bytesEach: 1)
+        return ItemName(rule: rule, version: version, key: Array(try reader.read(rawCount: keyCount)))
     }
 }

@@ -25,6 +25,10 @@ package struct Frame: Equatable {
         /// Says nothing; as the first frame of the dialler after the hellos it confirms the connection, later it makes
         /// TCP find out whether the other side still knows the connection.
         case probe = 5
+        /// The first frame of an embedded client: ``ClientHello``.
+        case clientHello = 6
+        /// The node's answer to it: ``ClientWelcome``. Messages may pass from now on.
+        case clientWelcome = 7
     }
 
     package var kind: Kind

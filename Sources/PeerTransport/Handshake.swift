@@ -84,6 +84,12 @@ package struct Refusal: Equatable, Sendable {
         /// There is another connection of the same two processes, and that one is kept. Nothing is wrong.
         case redundant = 6
         case violation = 7
+        /// The node has as many embedded clients as it may have.
+        case tooManyClients = 8
+        /// The token is missing or wrong.
+        case unauthorised = 9
+        /// The client does not read what it is sent.
+        case tooSlow = 10
         /// A reason that only newer versions know.
         case unknown = 255
     }

@@ -19,6 +19,8 @@ final class PeerConnection: ChannelInboundHandler {
         case awaitingConfirmation(Peer, ConnectionIdentity)
         /// Messages may pass.
         case established(Peer)
+        /// The other side is an embedded client. Messages may pass.
+        case client(ClientLink)
         /// Nothing is read or written any more, though the channel may still be sending a refusal.
         case closed
     }
@@ -146,7 +148,13 @@ final class PeerConnection: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if case .established(let peer) = state, context.channel.isWritable { transport.drained(peer) }
+        if context.channel.isWritable {
+            switch state {
+            case .established(let peer): transport.drained(peer)
+            case .client(let client): transport.drained(client)
+            default: break
+            }
+        }
         context.fireChannelWritabilityChanged()
     }
 
@@ -185,6 +193,10 @@ final class PeerConnection: ChannelInboundHandler {
             hasDelivered = true
             return transport.deliver(frame.body, from: peer)
         }
+        if frame.kind == .message, case .client(let client) = state {
+            hasDelivered = true
+            return try transport.deliver(frame.body, from: client)
+        }
         switch (state, frame.kind) {
         case (.established(let peer), .relay):
             hasDelivered = true
@@ -195,6 +207,10 @@ final class PeerConnection: ChannelInboundHandler {
             try answered(by: peer, attempt: attempt, frame.body)
         case (.awaitingHello, .hello):
             try greeted(frame.body)
+        case (.awaitingHello, .clientHello):
+            try clientGreeted(frame.body)
+        case (.client, .probe):
+            break
         case (.awaitingConfirmation(let peer, let identity), .probe):
             confirmed(by: peer, identity)
         case (.helloSent, .refusal), (.awaitingConfirmation, .refusal), (.established, .refusal):
@@ -222,6 +238,28 @@ final class PeerConnection: ChannelInboundHandler {
         }
         state = .awaitingConfirmation(peer, identity)
         write(.hello, transport.hello(to: peer.id, attempt: hello.attempt).encoded())
+    }
+
+    /// An embedded client introduces itself: it is taken or refused at once.
+    private func clientGreeted(_ body: ArraySlice<UInt8>) throws(ProtocolViolation) {
+        let reading = try ClientHello.read(body)
+        if let refusal = transport.refusal(ofClient: reading) {
+            transport.clientRefused(self, refusal)
+            return refuse(refusal)
+        }
+        guard case .hello(let hello) = reading else { return end() }
+        timeout?.cancel()
+        timeout = nil
+        decoder.maxFrameBytes = transport.configuration.maxClientFrameBytes
+        let client = transport.clientArrived(self, hello)
+        state = .client(client)
+        write(
+            .clientWelcome,
+            ClientWelcome(node: transport.admission.node, incarnation: transport.admission.incarnation).encoded())
+        // Writing may have found out that the client is gone.
+        guard isOpen else { return }
+        hasDelivered = true
+        transport.delegate?.clientConnected(client.id)
     }
 
     /// The listener's side, second half.

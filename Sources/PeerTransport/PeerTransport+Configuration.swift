@@ -21,7 +21,16 @@ extension PeerTransport {
         /// How many bytes may wait for one peer (not yet given to the kernel) before messages are dropped.
         public var maxBufferedBytesPerPeer = 64 << 20
         /// How many accepted connections may be in their handshake; one more is closed at once.
-        public var maxHandshakes = 64
+        public var maxHandshakes = 256
+
+        /// How many embedded clients may be connected; one more is told to go to another node.
+        public var maxClients = 1_024
+        /// The longest frame of a client in bytes, without its four bytes of length.
+        public var maxClientFrameBytes = 8 << 20
+        /// How many bytes may wait for one client before it is cut off.
+        public var maxBufferedBytesPerClient = 32 << 20
+        /// What embedded clients must say; nil for nothing.
+        public var clientToken: String?
 
         /// Reconnect attempt `n` (from 0) waits a random time up to `min(reconnectCap, reconnectBase * 2^n)`.
         public var reconnectBase: Duration = .milliseconds(20)

@@ -64,7 +64,7 @@ extension PeerTransport {
             noteMisfit(peer, refusal)
         case .awaitingConfirmation(let it, _), .established(let it): peer = it
         // No refusal is read in these states.
-        case .dialling, .awaitingHello, .closed: return
+        case .dialling, .awaitingHello, .client, .closed: return
         }
         guard refusal.reason != .redundant else { return }
         complainOnce(
@@ -81,7 +81,7 @@ extension PeerTransport {
             case .dialling(let peer, _), .helloSent(let peer, _), .awaitingConfirmation(let peer, _),
                 .established(let peer):
                 peer.id
-            case .awaitingHello, .closed: NodeID(0)
+            case .awaitingHello, .client, .closed: NodeID(0)
             }
         complainOnce(
             node, .violation, "closing a peer connection that broke the protocol: \(violation)",

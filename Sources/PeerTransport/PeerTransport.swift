@@ -50,6 +50,10 @@ public final class PeerTransport {
     /// Set while a method of ours might make a channel report something: that is then reported later.
     private(set) var isInCall = false
     private var diallings: UInt64 = 0
+    /// Embedded clients, by the number of their connection.
+    var clients: [UInt64: ClientLink] = [:]
+    var dirtyClients: [ClientLink] = []
+    var nextClient: UInt64 = 0
     var totals = PeerTransportStatistics()
     var complaints: Set<Complaint> = []
     var fatalsTold: Set<PeerTransportError.Code> = []
@@ -216,8 +220,13 @@ public final class PeerTransport {
 
     /// Writes out what was queued: one write for each peer that has something.
     public func flush() {
-        guard !dirty.isEmpty else { return }
+        guard !dirty.isEmpty || !dirtyClients.isEmpty else { return }
         inCall {
+            for client in dirtyClients {
+                client.isDirty = false
+                client.write()
+            }
+            dirtyClients.removeAll(keepingCapacity: true)
             for peer in dirty {
                 peer.isDirty = false
                 peer.write()
@@ -250,7 +259,7 @@ public final class PeerTransport {
         dirty.append(peer)
     }
 
-    private func inCall(_ body: () -> Void) {
+    func inCall(_ body: () -> Void) {
         let before = isInCall
         isInCall = true
         defer { isInCall = before }
@@ -308,6 +317,11 @@ public final class PeerTransport {
         delegate?.readBurstEnded()
         // What we passed on for others, and what the delegate may have left.
         flush()
+    }
+
+    func drained(_ client: ClientLink) {
+        guard !isInCall else { return }
+        inCall { client.drained() }
     }
 
     func drained(_ peer: Peer) {
@@ -433,6 +447,7 @@ public final class PeerTransport {
         case .helloSent(let peer, let attempt): dialEnded(peer, attempt)
         // The end of a `dialling` connection is told by the connect itself, which may be trying several addresses.
         case .dialling, .awaitingHello, .awaitingConfirmation, .closed: break
+        case .client(let client): clientGone(client)
         case .established(let peer):
             // Otherwise another connection has replaced it.
             guard peer.connection === connection else { return }

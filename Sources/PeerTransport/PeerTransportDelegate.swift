@@ -26,4 +26,20 @@ public protocol PeerTransportDelegate: AnyObject {
     /// The cluster does not want this node, and trying again will not help: said once per cause. The transport goes on
     /// trying; whether the process ends is the owner's decision.
     func fatal(_ error: PeerTransportError)
+
+    /// An embedded client has come; the number is its connection's.
+    func clientConnected(_ client: UInt64)
+
+    /// A message of a client; the same rules as for ``received(_:from:)``. What it returns is why no correct client can have sent it:
+    /// then the connection is closed.
+    func received(_ message: ArraySlice<UInt8>, fromClient client: UInt64) -> String?
+
+    /// The connection to a client is gone.
+    func clientDisconnected(_ client: UInt64)
+}
+
+extension PeerTransportDelegate {
+    public func clientConnected(_ client: UInt64) {}
+    public func received(_ message: ArraySlice<UInt8>, fromClient client: UInt64) -> String? { "no clients here" }
+    public func clientDisconnected(_ client: UInt64) {}
 }

@@ -42,4 +42,12 @@ public struct PeerTransportStatistics: Equatable, Sendable {
     public var violations: UInt64 = 0
     /// Accepted connections that we closed because too many others were in their handshake.
     public var rejectedAccepts: UInt64 = 0
+    /// Embedded clients that came,
+    public var clientConnects: UInt64 = 0
+    /// that were not taken,
+    public var refusedClients: UInt64 = 0
+    /// or cut off because they did not read.
+    public var clientsTooSlow: UInt64 = 0
+    public var clientMessagesReceived: UInt64 = 0
+    public var clientMessagesSent: UInt64 = 0
 }

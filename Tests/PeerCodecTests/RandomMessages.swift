@@ -57,7 +57,7 @@ extension SplitMix64 {
         }
     }
 
-    private mutating func report() -> Report {
+    mutating func report() -> Report {
         Report(session: number(), number: number(), verdictsSeen: number(), items: list(upTo: 6) { $0.reportItem() })
     }
 
@@ -71,14 +71,18 @@ extension SplitMix64 {
                     RuleDirectory.Predecessor(
                         id: generator.id(), emissionInterval: generator.number(), unit: generator.number())
                 },
-            used: number(), refused: number(), want: number(), waiting: list(upTo: 3) { $0.group() })
+            used: number(), refused: number(), want: number(), waiting: list(upTo: 3) { $0.group() },
+            name: chance(2)
+                ? nil : ItemName(rule: bytes(upTo: Rule.longestName), version: number(), key: bytes(upTo: 60)))
     }
 
     mutating func group() -> WaitingGroup {
-        WaitingGroup(firstTicket: number(), count: number(), time: number(), longestWait: number())
+        WaitingGroup(
+            firstTicket: number(), count: number(UInt32.self) & 0x7fff_ffff, time: number(), longestWait: number(),
+            gathers: chance(2))
     }
 
-    private mutating func answer() -> Answer {
+    mutating func answer() -> Answer {
         Answer(
             session: number(), number: number(),
             readings: list(upTo: 4) { AxisReading(range: $0.range(), epoch: $0.number(), axis: $0.axis()) },
@@ -89,15 +93,15 @@ extension SplitMix64 {
             }, verdicts: verdicts())
     }
 
-    private mutating func verdicts() -> VerdictBatch {
+    mutating func verdicts() -> VerdictBatch {
         VerdictBatch(first: number(), verdicts: list(upTo: 5) { $0.verdict() })
     }
 
     mutating func verdict() -> Verdict {
         let tat = axis()
         return Verdict(
-            firstTicket: number(), count: number(), outcome: Verdict.Outcome(rawValue: UInt8(below(3)))!,
+            firstTicket: number(), count: number(), outcome: Verdict.Outcome(rawValue: UInt8(below(7)))!,
             admitted: number(),
-            axis: axis(), tat: tat, refusalTat: chance(2) ? tat : axis())
+            axis: axis(), tat: tat, refusalTat: chance(2) ? tat : axis(), epoch: chance(2) ? 0 : number())
     }
 }

@@ -8,8 +8,11 @@ import Testing
 
     static let rings: [[String]] = [
         ["ByteCoding", "LimiterCore", "Raft", "RingElection"],
-        ["CTableWalk", "Coordination", "LimiterBench", "NodeRuntime", "PeerCodec", "RESP"],
-        ["HTTPFrontend", "PeerTransport", "RESPFrontend", "RuleFiles", "WriteAheadLog"],
+        ["CTableWalk", "ClientRuntime", "Coordination", "LimiterBench", "NodeRuntime", "PeerCodec", "RESP"],
+        [
+            "HTTPFrontend", "MillraceClient", "PeerTransport", "RESPFrontend", "RuleFiles", "SystemTime",
+            "WriteAheadLog",
+        ],
         ["MillraceServer", "millrace"],
     ]
 
