@@ -4,7 +4,7 @@ import Simulator
 enum ElectionFault: Sendable, Equatable {
     /// The process dies and does not come back.
     case crash(Int)
-    /// Whoever leads at that moment dies; nobody if nobody does.
+    /// Whoever leads at that moment dies; if nobody does, whoever leads next, within 10 ms.
     case crashOfLeader
     /// Messages pass only within each group.
     case partition([[Int]])
@@ -143,7 +143,11 @@ struct ElectionRun<M: Member> {
         case .crashOfLeader:
             // The leader of the latest term, should an old one linger.
             let leading = members.indices.filter { isAlive[$0] && reigns[$0] != nil }
-            guard let leader = leading.max(by: { reigns[$0]! < reigns[$1]! }) else { return }
+            guard let leader = leading.max(by: { reigns[$0]! < reigns[$1]! }) else {
+                faultsLeft += 1
+                heap.push(.fault(fault), at: time + 10_000_000)
+                return
+            }
             outcome.leaderDiedAt = time
             deadTerm = reigns[leader]!
             crash(leader)

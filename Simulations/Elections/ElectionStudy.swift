@@ -17,8 +17,8 @@ package struct ElectionStudy: Sendable {
         /// What the documents show.
         package static let full = Size(
             rings: [2, 3, 4, 5, 8, 16, 32, 64, 128, 256, 512], ringSeeds: 1_000, groups: [2, 3, 5, 7, 9, 15, 31],
-            groupSeeds: 4_000, losses: [0, 10, 20, 50, 100, 150, 200, 250, 300], troubleSeeds: 4_000,
-            nominations: [3, 5, 9, 15, 31], nominationSeeds: 4_000)
+            groupSeeds: 2_000, losses: [0, 10, 20, 50, 100, 150, 200, 250, 300], troubleSeeds: 2_000,
+            nominations: [3, 5, 9, 15, 31], nominationSeeds: 2_000)
         /// What a test can run.
         package static let small = Size(
             rings: [2, 3, 5, 8], ringSeeds: 40, groups: [2, 3, 5], groupSeeds: 20, losses: [0, 50, 200],
@@ -255,7 +255,7 @@ package struct ElectionStudy: Sendable {
         for number in 0..<size.nominationSeeds {
             var draws = Draws(seed: seed(number))
             // Anywhere between two heartbeats.
-            let crash = draws.within(3_000_000_000...3_050_000_000, .crash)
+            let crash = draws.within(1_500_000_000...1_550_000_000, .crash)
             conditions.faults = isCold ? [] : [(crash, .crashOfLeader)]
             let uids = (1...n).map { UInt64($0) }
             let outcome = algorithm.run(uids: uids, conditions: conditions, seed: seed(number), isCold: isCold).outcome

@@ -3,6 +3,8 @@ package import StudyTools
 
 /// What the document on coordination shows of the tables: plots, and shorter tables for people.
 package struct StrategyPages {
+    private static let fleet = StrategyStudy.Size.full.fleet
+
     private let growth: StudyTable
     private let spreads: StudyTable
     private let links: StudyTable
@@ -42,11 +44,13 @@ package struct StrategyPages {
 
     /// The one to remember.
     private var oneTable: String {
+        // Ten machines, as in the tables that are not about their number.
+        let ten = growth.values(of: "machines").last { Int($0)! <= StrategyPages.fleet }!
         let largest = growth.values(of: "machines").last!
         let (dies, split) = (FleetTrouble.loss.rawValue, FleetTrouble.partition.rawValue)
         let loss = links.values(of: "loss %").last { Int($0)! <= 5 }!
         var text =
-            "| | messages a request, \(StrategyStudy.fleet) machines | \(largest) machines | too much: all well | "
+            "| | messages a request, \(ten) machines | \(largest) machines | too much: all well | "
             + "UDP, \(loss) % lost | partition | used: even load | all on one machine | "
             + "p99 ms | unanswered: machine dies | partition |\n"
         text += "| --- |" + String(repeating: " --: |", count: 10) + "\n"
@@ -55,18 +59,15 @@ package struct StrategyPages {
             func fault(_ fault: String, _ column: String) -> Double {
                 cell(faults, ["strategy": name, "fault": fault], column)
             }
-            let ten = "\(StrategyStudy.fleet)"
-            let known = growth.values(of: "machines").contains(ten)
-            let small = known ? ten : growth.values(of: "machines")[0]
             let cells = [
-                fixed(cell(growth, ["strategy": name, "machines": small], "messages per request"), 1),
+                fixed(cell(growth, ["strategy": name, "machines": ten], "messages per request"), 1),
                 fixed(cell(growth, ["strategy": name, "machines": largest], "messages per request"), 1),
-                percent(cell(growth, ["strategy": name, "machines": small], "excess %")),
+                percent(cell(growth, ["strategy": name, "machines": ten], "excess %")),
                 percent(cell(links, ["strategy": name, "links": "UDP", "loss %": loss], "excess %")),
                 percent(fault(split, "excess %")),
                 percent(cell(spreads, ["strategy": name, "load": Spread.even.rawValue, "demand %": "200"], "used %")),
                 percent(cell(spreads, ["strategy": name, "load": Spread.one.rawValue, "demand %": "90"], "used %")),
-                fixed(cell(growth, ["strategy": name, "machines": small], "ms p99"), 1),
+                fixed(cell(growth, ["strategy": name, "machines": ten], "ms p99"), 1),
                 percent(fault(dies, "unanswered %")), percent(fault(split, "unanswered %")),
             ]
             text += "| **\(name)** | " + cells.joined(separator: " | ") + " |\n"
@@ -181,7 +182,8 @@ package struct StrategyPages {
     private func growthPlot(_ column: String, _ title: String, _ unit: String) -> Chart {
         Chart(
             title, x: .init("machines, n", isLogarithmic: true), y: .init(unit, isLogarithmic: true),
-            series: strategies.map { name in
+            // Who sends nothing has no place on a logarithmic axis.
+            series: strategies.filter { $0 != Strategy.localShare.rawValue }.map { name in
                 .init(
                     name,
                     growth.rows(where: ["strategy": name]).map {
@@ -207,7 +209,7 @@ package struct StrategyPages {
 
     private var lossPlot: Chart {
         Chart(
-            "Admitted too much over UDP-like links, \(StrategyStudy.fleet) machines", x: .init("messages lost, %"),
+            "Admitted too much over UDP-like links, \(StrategyPages.fleet) machines", x: .init("messages lost, %"),
             y: .init("% of the burst", low: 0),
             series: strategies.map { name in
                 .init(
@@ -222,7 +224,7 @@ package struct StrategyPages {
 
     private var periodPlot: Chart {
         Chart(
-            "Gossip: what a longer period costs, \(StrategyStudy.fleet) machines",
+            "Gossip: what a longer period costs, \(StrategyPages.fleet) machines",
             x: .init("period, ms", isLogarithmic: true), y: .init("admitted too much, % of the burst", low: 0),
             series: [
                 .init(

@@ -17,6 +17,10 @@ package struct StrategyStudy: Sendable {
         /// Gossip's periods, in milliseconds.
         package var periods: [Int64]
         package var dozenSeeds: Int
+        /// How many machines the tables have that are not about their number.
+        package var fleet = 10
+        /// How long the load lasts, and where there are faults, in seconds.
+        package var seconds: (calm: Int64, faulty: Int64) = (5, 9)
 
         /// What the documents show.
         package static let full = Size(
@@ -24,7 +28,8 @@ package struct StrategyStudy: Sendable {
             periods: [10, 20, 50, 100, 200, 500, 1_000], dozenSeeds: 1_000)
         /// What a test can run.
         package static let small = Size(
-            machines: [3, 6], growthSeeds: 1, seeds: 1, losses: [0, 100], periods: [20, 200], dozenSeeds: 3)
+            machines: [3, 5], growthSeeds: 1, seeds: 1, losses: [0, 100], periods: [20, 200], dozenSeeds: 2, fleet: 4,
+            seconds: (2, 7))
 
         func growthSeeds(_ n: Int) -> Int { n <= 10 ? growthSeeds : min(growthSeeds, max(5, 400 / n)) }
     }
@@ -47,8 +52,6 @@ package struct StrategyStudy: Sendable {
         "strategy-growth", "strategy-load", "strategy-links", "strategy-faults", "gossip-period", "twelve-requests",
     ]
 
-    /// How many machines the tables have that are not about their number.
-    static let fleet = 10
     static let offered = 40.0
     static let tokens: Int64 = 20
 
@@ -56,8 +59,10 @@ package struct StrategyStudy: Sendable {
         let tokens = StrategyStudy.tokens * Int64(n)
         do throws(LimitError) {
             let limit = try Limit(tokens: tokens, per: 1_000_000_000, burst: tokens)
-            return FleetConditions(
+            var conditions = FleetConditions(
                 perSecond: spread.rates(n, total: StrategyStudy.offered * Double(n)), limit: limit)
+            conditions.loadTime = size.seconds.calm * 1_000_000_000
+            return conditions
         } catch {
             preconditionFailure("a limit of \(tokens) tokens a second: \(error)")
         }
@@ -126,7 +131,7 @@ package struct StrategyStudy: Sendable {
         for strategy in Strategy.allCases {
             for spread in Spread.allCases {
                 for demand in [90, 200] {
-                    var conditions = conditions(StrategyStudy.fleet, spread)
+                    var conditions = conditions(size.fleet, spread)
                     // 200 % of the limit is what the other tables have.
                     conditions.perSecond = conditions.perSecond.map { $0 * Double(demand) / 200 }
                     table.add(
@@ -145,7 +150,7 @@ package struct StrategyStudy: Sendable {
         for strategy in Strategy.allCases {
             for kind in LinkKind.allCases {
                 for loss in size.losses {
-                    var conditions = conditions(StrategyStudy.fleet)
+                    var conditions = conditions(size.fleet)
                     conditions.links = kind
                     conditions.lossPermille = loss
                     table.add(
@@ -163,9 +168,9 @@ package struct StrategyStudy: Sendable {
         var table = StudyTable("strategy-faults", columns: ["strategy", "fault"] + StrategyStudy.columns)
         for strategy in Strategy.allCases {
             for trouble in FleetTrouble.allCases {
-                var conditions = conditions(StrategyStudy.fleet)
+                var conditions = conditions(size.fleet)
                 conditions.faults = trouble.faults
-                conditions.loadTime = 9_000_000_000
+                conditions.loadTime = size.seconds.faulty * 1_000_000_000
                 table.add([strategy.rawValue, trouble.rawValue] + measure(strategy, conditions, seeds: size.seeds))
             }
             progress("\(strategy.rawValue) under faults")
@@ -178,7 +183,7 @@ package struct StrategyStudy: Sendable {
         var table = StudyTable("gossip-period", columns: ["strategy", "period ms"] + StrategyStudy.columns)
         for period in size.periods {
             let cells = measure(
-                .gossip, conditions(StrategyStudy.fleet), seeds: size.seeds, period: period * 1_000_000)
+                .gossip, conditions(size.fleet), seeds: size.seeds, period: period * 1_000_000)
             table.add([Strategy.gossip.rawValue, "\(period)"] + cells)
         }
         progress("gossip's period")

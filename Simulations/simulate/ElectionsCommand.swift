@@ -11,7 +11,7 @@ struct ElectionsCommand: AsyncParsableCommand {
     func run() async throws {
         let study = ElectionStudy(
             seed: choice.seed, size: choice.small ? .small : .full, progress: StudyChoice.progress)
-        let tables = study.run()
+        let tables = try choice.tables(ElectionStudy.names) { study.run() }
         guard let pages = ElectionPages(tables) else { preconditionFailure("a table of the study is missing") }
         try choice.publish(tables, plots: pages.plots, excerpts: pages.excerpts, document: "elections.md")
     }

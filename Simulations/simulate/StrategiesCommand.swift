@@ -12,7 +12,7 @@ struct StrategiesCommand: AsyncParsableCommand {
     func run() async throws {
         let study = StrategyStudy(
             seed: choice.seed, size: choice.small ? .small : .full, progress: StudyChoice.progress)
-        let tables = study.run()
+        let tables = try choice.tables(StrategyStudy.names) { study.run() }
         guard let pages = StrategyPages(tables) else { preconditionFailure("a table of the study is missing") }
         try choice.publish(tables, plots: pages.plots, excerpts: pages.excerpts, document: "coordination.md")
     }

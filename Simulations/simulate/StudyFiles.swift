@@ -18,6 +18,29 @@ struct StudyChoice: ParsableArguments {
             """)
     var out: String?
 
+    @Flag(help: "Run nothing: draw the plots and fill in the document's tables again, from the tables under --out.")
+    var redraw = false
+
+    func validate() throws {
+        if redraw, out == nil || small {
+            throw ValidationError(
+                "--redraw takes the full tables under --out: name their folder, and leave out --small")
+        }
+    }
+
+    /// The tables of a study: those under `out`, or what `run` makes.
+    func tables(_ names: [String], run: () -> [StudyTable]) throws -> [StudyTable] {
+        guard redraw, let out else { return run() }
+        return try names.map { name in
+            let file = URL(filePath: out).appending(path: "data/\(name).csv")
+            guard let text = try? String(contentsOf: file, encoding: .utf8), let table = StudyTable(name, csv: text)
+            else {
+                throw stop("\(file.path) is no table of this study: run it without --redraw", code: 78)
+            }
+            return table
+        }
+    }
+
     /// Tells how far it is, on standard error: it takes minutes.
     static let progress: @Sendable (String) -> Void = { text in
         FileHandle.standardError.write(Data("  \(text)\n".utf8))
