@@ -79,7 +79,7 @@ package final class LeaderAndOwners: Coordinator {
             part = .holder(
                 Outside(
                     Holder(
-                        node: NodeID(UInt32(place + 1)), nodes: machines, seed: own, patience: timing.patience,
+                        nodes: machines, seed: own, patience: timing.patience,
                         isolationAfter: timing.isolation)))
             return
         }
@@ -135,7 +135,7 @@ package final class LeaderAndOwners: Coordinator {
         let pending = PendingRequest(bucket: bucket, key: LeaderAndOwners.key, cost: 1, token: UInt64(request))
         switch part {
         case .node(let node): node.runtime.submit([pending], sink: 0, now: now)
-        case .holder(let outside): outside.holder.submit(pending, sink: 0, state: outside.state, now: now)
+        case .holder(let outside): outside.holder.submit(pending, sink: 0, now: now)
         }
         finish(now: now, &orders)
     }
@@ -149,7 +149,7 @@ package final class LeaderAndOwners: Coordinator {
                 preconditionFailure("a correct machine was refused: \(error)")
             }
         case (.peer(.coordination(.answer(let answer))), .holder(let outside)):
-            outside.holder.receive(answer, store: store, state: outside.state, now: now)
+            outside.holder.receive(answer, store: store, now: now)
         case (.peer(.coordination(.verdicts(let session, let batch))), .holder(let outside)):
             outside.holder.receive(verdicts: batch, session: session, now: now)
         case (.whoOwns(let known), .node(let node)):
@@ -189,7 +189,7 @@ package final class LeaderAndOwners: Coordinator {
         case .node(let node):
             node.runtime.tick(now: now)
         case .holder(let outside):
-            outside.holder.tick(store: store, state: outside.state, now: now)
+            outside.holder.tick(store: store, now: now)
             if outside.nextQuestion.map({ now >= $0 }) ?? true {
                 // Each time another node, so that none that is away is asked for ever.
                 let number = outside.nextQuestion == nil ? 0 : Int(now.ns / LeaderAndOwners.questionPeriod)
