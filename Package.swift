@@ -86,10 +86,9 @@ let ring3: [Target] = [
     .executableTarget(
         name: "millrace",
         dependencies: [
-            "HTTPFrontend", "LimiterBench", "LimiterCore", "MillraceServer", "RingElection", "RuleFiles",
-            argumentParser,
-            httpTypes,
-            hummingbirdCore, logging, nioCore, nioPosix, serviceLifecycle, unixSignals,
+            "HTTPFrontend", "LimiterBench", "LimiterCore", "MillraceClient", "MillraceServer", "RingElection", "RuleFiles",
+            "SystemTime", argumentParser, httpTypes, hummingbirdCore, logging, nioCore, nioPosix, serviceLifecycle,
+            unixSignals,
         ],
         swiftSettings: settings),
 ]

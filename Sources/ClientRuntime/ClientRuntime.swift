@@ -60,7 +60,8 @@ public struct ClientRuntime<Store: AllowanceStore>: ~Copyable {
         switch message {
         case .rules(let part): try receive(part, now: now)
         case .answer(let answer): holder.receive(answer, store: store, now: now)
-        case .verdicts(let session, let batch): holder.receive(verdicts: batch, session: session, now: now)
+        case .verdicts(let session, let batch):
+            holder.receive(verdicts: batch, session: session, store: store, now: now)
         case .goodbye: outputs.isToldToGo = true
         case .report: throw ClientViolation("a node reports to a client")
         }

@@ -61,6 +61,7 @@ extension Holder {
             let ticket = nextTicket
             nextTicket += 1
             waiting.askedOf = lines[i].tenant
+            waiting.sent = now
             tickets[ticket] = waiting
             lines[i].waiting += 1
             noteDeadline(waiting.deadline, of: ticket)
@@ -151,7 +152,7 @@ extension Holder {
     /// An owner's answer. Late, repeated and unknown ones are ignored: their tokens are lost, which is safe.
     public mutating func receive(_ answer: Answer, store: some AllowanceStore, now: ClockTime) {
         guard let i = lines.firstIndex(where: { $0.session == answer.session }) else { return }
-        take(answer.verdicts, line: i, now: now)
+        take(answer.verdicts, line: i, store: store, now: now)
         // Exactly one answer a number: a second one would bring the same allowances again.
         guard lines[i].outstanding?.number == answer.number || isPlanted(.takesAnswersTwice) else { return }
         lines[i].outstanding = nil
@@ -209,18 +210,26 @@ extension Holder {
     }
 
     /// Verdicts that came between two answers.
-    public mutating func receive(verdicts: VerdictBatch, session: UInt64, now: ClockTime) {
+    public mutating func receive(
+        verdicts: VerdictBatch, session: UInt64, store: some AllowanceStore, now: ClockTime
+    ) {
         guard let i = lines.firstIndex(where: { $0.session == session }) else { return }
-        take(verdicts, line: i, now: now)
+        take(verdicts, line: i, store: store, now: now)
     }
 
-    private mutating func take(_ batch: VerdictBatch, line i: Int, now: ClockTime) {
+    private mutating func take(_ batch: VerdictBatch, line i: Int, store: some AllowanceStore, now: ClockTime) {
         for verdict in batch.verdicts {
             for k in 0..<UInt64(verdict.count) {
                 // A request takes its first verdict; a repeated one finds no ticket.
                 guard var waiting = takeTicket(verdict.firstTicket &+ k) else { continue }
                 switch verdict.outcome {
                 case .decided:
+                    if verdict.epoch != 0 {
+                        // What is gathered can only be put back by a bracket of its epoch: the decision's own reading makes one.
+                        bracket(
+                            AxisReading(range: waiting.request.bucket.range, epoch: verdict.epoch, axis: verdict.axis),
+                            sent: waiting.sent, store: store)
+                    }
                     let decision = decision(waiting.request, verdict, number: k)
                     settle(
                         waiting, decision,

@@ -13,8 +13,10 @@ public struct Holder: ~Copyable {
         var deadline: ClockTime
         /// Before this it is not asked again, because the last answer was "not mine".
         var notBefore: ClockTime
-        /// The owner it was sent to.
+        /// The owner it was sent to,
         var askedOf: Tenant?
+        /// and when the report that asks for it was first sent.
+        var sent = ClockTime(ns: 0)
     }
 
     /// The conversation with one owner.

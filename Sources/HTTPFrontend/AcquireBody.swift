@@ -5,7 +5,7 @@ struct AcquireBody {
         /// Its bytes in the body, without the quotes.
         var range: Range<Int>
         /// Its bytes after the escapes are replaced; nil if there are none.
-        var unescaped: [UInt8]?
+        var unescaped: [UInt8]? = nil
 
         var byteCount: Int { unescaped?.count ?? range.count }
 
@@ -27,7 +27,13 @@ struct AcquireBody {
     var cost: Int64
     /// How long the caller would wait, in milliseconds; nil where it does not say.
     var waitMs: Int64?
+    /// How long a reservation may stay open, in milliseconds; nil where it does not say.
+    var ttlMs: Int64?
+    /// Several permits, all or nothing; then rule, key and cost are theirs. Empty for a single one.
+    var permits: [AcquireBody] = []
 
+    /// The most permits in one request.
+    static let mostPermits = 16
     /// The longest body, in bytes.
     static let mostBytes = 64 << 10
 }
@@ -37,6 +43,4 @@ struct ScanError: Error, Equatable {
     /// Bytes from the start of the body.
     var offset: Int
     var message: String
-    /// True if the body is right but asks for what this version cannot do.
-    var isUnsupported = false
 }

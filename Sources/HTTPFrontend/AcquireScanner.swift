@@ -7,16 +7,45 @@ struct AcquireScanner {
     /// What `body` says. Throws the first thing that is wrong.
     static func scan(_ body: Span<UInt8>) throws(ScanError) -> AcquireBody {
         var scanner = AcquireScanner()
-        return try scanner.object(body)
+        let request = try scanner.object(body, isPermit: false)
+        scanner.skipSpace(body)
+        guard scanner.offset == body.count else { throw scanner.error("expected the end after the object", body) }
+        return request
+    }
+
+    /// What a commit's body says: `{"actual":n}`.
+    static func scanActual(_ body: Span<UInt8>) throws(ScanError) -> Int64 {
+        var scanner = AcquireScanner()
+        scanner.skipSpace(body)
+        guard scanner.take(UInt8(ascii: "{"), body) else { throw scanner.error("expected a JSON object", body) }
+        scanner.skipSpace(body)
+        let start = scanner.offset
+        let name = try scanner.string(body, field: "name").string(in: body)
+        guard name == "actual" else {
+            throw ScanError(
+                offset: start, message: "unknown field '\(String(name.prefix(40)))': only actual is possible")
+        }
+        scanner.skipSpace(body)
+        guard scanner.take(UInt8(ascii: ":"), body) else { throw scanner.error("expected ':'", body) }
+        scanner.skipSpace(body)
+        let actual = try scanner.integer(body, field: "actual")
+        scanner.skipSpace(body)
+        guard scanner.take(UInt8(ascii: "}"), body) else { throw scanner.error("expected '}'", body) }
+        scanner.skipSpace(body)
+        guard scanner.offset == body.count else { throw scanner.error("expected the end after the object", body) }
+        return actual
     }
 
     private init() {}
 
-    private mutating func object(_ body: Span<UInt8>) throws(ScanError) -> AcquireBody {
+    /// The body's object, or one of its permits.
+    private mutating func object(_ body: Span<UInt8>, isPermit: Bool) throws(ScanError) -> AcquireBody {
         var rule: AcquireBody.Text?
         var key: AcquireBody.Text?
         var cost: Int64?
         var waitMs: Int64?
+        var ttlMs: Int64?
+        var permits: [AcquireBody]?
         skipSpace(body)
         guard take(UInt8(ascii: "{"), body) else { throw error("expected a JSON object", body) }
         skipSpace(body)
@@ -42,11 +71,17 @@ struct AcquireScanner {
                 case .waitMs:
                     isTwice = waitMs != nil
                     waitMs = try integer(body, field: "waitMs")
+                case .ttlMs:
+                    isTwice = ttlMs != nil
+                    ttlMs = try integer(body, field: "ttlMs")
                 case .permits:
+                    isTwice = permits != nil
+                    permits = try self.permits(body)
+                }
+                if isPermit, ![.rule, .key, .cost].contains(field) {
                     throw ScanError(
                         offset: start,
-                        message: "field 'permits': several permits in one call are not supported by this version",
-                        isUnsupported: true)
+                        message: "field '\(field.rawValue)': a permit has a rule, a key and a cost, no more")
                 }
                 if isTwice { throw ScanError(offset: start, message: "the field '\(field.rawValue)' is given twice") }
                 skipSpace(body)
@@ -55,16 +90,44 @@ struct AcquireScanner {
                 break
             }
         }
-        skipSpace(body)
-        guard offset == body.count else { throw error("expected the end after the object", body) }
+        if let permits {
+            for (name, isGiven) in [("rule", rule != nil), ("key", key != nil), ("cost", cost != nil)] where isGiven {
+                throw ScanError(offset: offset, message: "the field '\(name)' belongs into each of the permits")
+            }
+            if waitMs != nil {
+                throw ScanError(offset: offset, message: "several permits cannot wait: leave 'waitMs' away")
+            }
+            if ttlMs != nil {
+                throw ScanError(offset: offset, message: "several permits cannot be reserved: leave 'ttlMs' away")
+            }
+            return AcquireBody(
+                rule: AcquireBody.Text(range: 0..<0), key: AcquireBody.Text(range: 0..<0), cost: 1, permits: permits)
+        }
         guard let rule else { throw ScanError(offset: offset, message: "the field 'rule' is missing") }
         guard let key else { throw ScanError(offset: offset, message: "the field 'key' is missing") }
-        return AcquireBody(rule: rule, key: key, cost: cost ?? 1, waitMs: waitMs)
+        return AcquireBody(rule: rule, key: key, cost: cost ?? 1, waitMs: waitMs, ttlMs: ttlMs)
+    }
+
+    private mutating func permits(_ body: Span<UInt8>) throws(ScanError) -> [AcquireBody] {
+        let start = offset
+        guard take(UInt8(ascii: "["), body) else { throw error("field 'permits': expected a list", body) }
+        var permits: [AcquireBody] = []
+        repeat {
+            skipSpace(body)
+            guard permits.count < AcquireBody.mostPermits else {
+                throw ScanError(offset: start, message: "more than \(AcquireBody.mostPermits) permits")
+            }
+            // It cannot go deeper: a permit has no permits.
+            permits.append(try object(body, isPermit: true))
+            skipSpace(body)
+        } while take(UInt8(ascii: ","), body)
+        guard take(UInt8(ascii: "]"), body) else { throw error("expected ',' or ']'", body) }
+        return permits
     }
 
     // MARK: Fields
 
-    private enum Field: String { case rule, key, cost, waitMs, permits }
+    private enum Field: String { case rule, key, cost, waitMs, ttlMs, permits }
 
     private mutating func field(_ body: Span<UInt8>) throws(ScanError) -> Field {
         let start = offset
@@ -81,7 +144,8 @@ struct AcquireScanner {
         if let field = Field(rawValue: text) { return field }
         throw ScanError(
             offset: start,
-            message: "unknown field '\(String(text.prefix(40)))': possible are rule, key, cost and waitMs")
+            message:
+                "unknown field '\(String(text.prefix(40)))': possible are rule, key, cost, waitMs, ttlMs and permits")
     }
 
     @inline(__always)

@@ -21,6 +21,17 @@ struct Acquirer: Sendable {
     enum Step {
         case decided(Decision, DecisionAnswer)
         case undecided(Bucket, key: [UInt8], cost: Int64, DecisionAnswer)
+        /// Several at once.
+        case permits([Wish])
+    }
+
+    /// One of several permits, or what is to be reserved.
+    struct Wish {
+        var bucket: Bucket
+        var key: [UInt8]
+        var cost: Int64
+        var drift: DriftBound
+        var answer: DecisionAnswer
     }
 
     /// The answer to a request with this body; throws `Problem` or, if the client has gone, `CancellationError`.
@@ -32,7 +43,38 @@ struct Acquirer: Sendable {
             let decision = await pending.decide(
                 bucket, key: key, cost: cost, longestWait: bucket.longestWait, by: handler)
             return try await finish(decision, answer, client: channel)
+        case .permits(let wishes):
+            return try await gather(wishes)
         }
+    }
+
+    /// All of them or none.
+    private func gather(_ wishes: [Wish]) async throws -> Response {
+        var gathering = Gathering(count: wishes.count)
+        var missing: [Int] = []
+        let drift = wishes[0].drift
+        for (i, wish) in wishes.enumerated() {
+            if let (held, decision) = path.hold(wish.bucket, cost: wish.cost, drift: drift, now: path.clock()) {
+                gathering.add(i, decision, held)
+            } else {
+                missing.append(i)
+            }
+        }
+        await withTaskGroup(of: (Int, Decision, HeldTokens?).self) { group in
+            for i in missing {
+                let wish = wishes[i]
+                let (pending, handler) = (pending, handler)
+                group.addTask {
+                    let (decision, held) = await pending.gather(
+                        wish.bucket, key: wish.key, cost: wish.cost, by: handler)
+                    return (i, decision, held)
+                }
+            }
+            for await (i, decision, held) in group { gathering.add(i, decision, held) }
+        }
+        let (index, decision) = gathering.settle(on: path, drift: drift, now: path.clock())
+        if decision.outcome == .unavailable { throw Acquirer.problem(decision.cause) }
+        return wishes[index].answer.response(decision, rule: wishes[index].answer.rule)
     }
 
     /// Everything up to the table's verdict, in one piece without suspension.
@@ -44,6 +86,37 @@ struct Acquirer: Sendable {
         } catch {
             throw Acquirer.problem(error)
         }
+        guard request.permits.isEmpty else {
+            return .permits(try request.permits.map { permit throws(Problem) in try wish(permit, in: bytes) })
+        }
+        if request.ttlMs != nil {
+            throw .malformed("'ttlMs' is for reservations", remedy: "POST it to \(Router.reservePath)")
+        }
+        var (bucket, directory, answer) = try resolve(request, in: bytes)
+        if let waitMs = request.waitMs {
+            // The caller's own word on waiting replaces the rule's.
+            bucket.longestWait = min(waitMs, Acquirer.longestWait / 1_000_000) * 1_000_000
+        }
+        // The clock is read now, after the whole request was: this is the instant at which it is admitted.
+        let now = path.clock()
+        if request.cost > 0, let decision = path.decide(bucket, cost: request.cost, drift: directory.drift, now: now) {
+            return .decided(decision, answer)
+        }
+        return .undecided(bucket, key: request.key.bytes(in: bytes), cost: request.cost, answer)
+    }
+
+    /// One permit, looked at before any is asked for: what can never pass must cost nothing.
+    func wish(_ request: borrowing AcquireBody, in bytes: Span<UInt8>) throws(Problem) -> Wish {
+        let (bucket, directory, answer) = try resolve(request, in: bytes)
+        return Wish(
+            bucket: bucket, key: request.key.bytes(in: bytes), cost: request.cost, drift: directory.drift,
+            answer: answer)
+    }
+
+    /// The request's bucket; throws what is wrong with it.
+    private func resolve(
+        _ request: borrowing AcquireBody, in bytes: Span<UInt8>
+    ) throws(Problem) -> (Bucket, RuleDirectory, DecisionAnswer) {
         guard (1...Rule.longestKey).contains(request.key.byteCount) else {
             throw .malformed(
                 "the key has \(request.key.byteCount) bytes", remedy: "use a key of 1 to \(Rule.longestKey) bytes")
@@ -51,7 +124,7 @@ struct Acquirer: Sendable {
         guard let directory = path.directory else {
             throw Acquirer.problem(.starting)
         }
-        guard var bucket = Acquirer.bucket(request, in: bytes, directory) else {
+        guard let bucket = Acquirer.bucket(request, in: bytes, directory) else {
             let name = request.rule.string(in: bytes)
             throw .unknownRule(name, near: Acquirer.near(name, in: directory))
         }
@@ -61,19 +134,10 @@ struct Acquirer: Sendable {
                 detail: "a cost of \(request.cost) is above the burst of \(bucket.limit.burst) tokens",
                 remedy: "ask for less at a time, or raise the rule's burst")
         }
-        if let waitMs = request.waitMs {
-            // The caller's own word on waiting replaces the rule's.
-            bucket.longestWait = min(waitMs, Acquirer.longestWait / 1_000_000) * 1_000_000
-        }
         let answer = DecisionAnswer(
             rule: directory.ruleName(of: bucket) ?? RuleDirectory.adHocName, limit: bucket.limit,
             hasLegacyHeaders: hasLegacyHeaders)
-        // The clock is read now, after the whole request was: this is the instant at which it is admitted.
-        let now = path.clock()
-        if request.cost > 0, let decision = path.decide(bucket, cost: request.cost, drift: directory.drift, now: now) {
-            return .decided(decision, answer)
-        }
-        return .undecided(bucket, key: request.key.bytes(in: bytes), cost: request.cost, answer)
+        return (bucket, directory, answer)
     }
 
     private static func bucket(
@@ -105,13 +169,8 @@ struct Acquirer: Sendable {
 
     // MARK: Problems
 
-    private static func problem(_ error: ScanError) -> Problem {
-        if error.isUnsupported {
-            return Problem(
-                status: .badRequest, name: "unsupported", title: "This version cannot do that",
-                detail: "body, byte \(error.offset): \(error.message)", remedy: "send one request for each permit")
-        }
-        return .malformed(
+    static func problem(_ error: ScanError) -> Problem {
+        .malformed(
             "body, byte \(error.offset): \(error.message)",
             remedy: "send JSON such as {\"rule\":\"api\",\"key\":\"user:42\",\"cost\":1}")
     }

@@ -20,7 +20,10 @@ struct DecisionAnswer {
     static let legacyResetName = HTTPField.Name("X-RateLimit-Reset")!
 
     /// `waited` is how long the request has waited for its turn, in nanoseconds.
-    func response(_ decision: Decision, waited: Int64 = 0) -> Response {
+    /// `rule` names the rule that decided where there were several; `reservation` is what was reserved.
+    func response(
+        _ decision: Decision, waited: Int64 = 0, rule decidedBy: String? = nil, reservation: String? = nil
+    ) -> Response {
         let isAllowed = decision.isAllowed
         let retryAfter = isAllowed ? 0 : max(0, decision.retryAfter)
         var body = ByteBuffer()
@@ -36,6 +39,16 @@ struct DecisionAnswer {
         if waited > 0 {
             body.writeStaticString(",\"waitedMs\":")
             body.writeString(String(DecisionAnswer.ceiling(waited, 1_000_000)))
+        }
+        if let decidedBy {
+            body.writeStaticString(",\"rule\":\"")
+            body.writeString(decidedBy)
+            body.writeStaticString("\"")
+        }
+        if let reservation {
+            body.writeStaticString(",\"id\":\"")
+            body.writeString(reservation)
+            body.writeStaticString("\"")
         }
         if decision.isShadowed { body.writeStaticString(",\"shadow\":true") }
         if decision.isIsolated { body.writeStaticString(",\"isolated\":true") }

@@ -83,7 +83,8 @@ public final class HTTPServer: Service {
             path: path, handler: handler, pending: pending, turn: turn, hasLegacyHeaders: configuration.hasLegacyHeaders
         )
         router = Router(
-            acquirer: acquirer, admin: AdminRoutes(control: control), token: configuration.token.map { Array($0.utf8) })
+            acquirer: acquirer, reserver: Reserver(acquirer: acquirer), admin: AdminRoutes(control: control),
+            token: configuration.token.map { Array($0.utf8) })
     }
 
     // MARK: Running

@@ -5,15 +5,18 @@ import NIOCore
 /// Finds out who answers a request, after asking for the token.
 struct Router: Sendable {
     let acquirer: Acquirer
+    let reserver: Reserver
     let admin: AdminRoutes
     /// The token that requests must bear, if any.
     let token: [UInt8]?
 
     static let acquirePath = "/v1/acquire"
+    static let reservePath = "/v1/reserve"
 
     /// All paths, for the answer to a request for another.
     static let paths = [
-        acquirePath, "/v1/rules", "/v1/rules/{name}", "/v1/cluster", "/v1/keys", "/healthz", "/readyz", "/metrics",
+        acquirePath, reservePath, "/v1/reserve/{id}/commit", "/v1/reserve/{id}/cancel", "/v1/rules", "/v1/rules/{name}",
+        "/v1/cluster", "/v1/keys", "/healthz", "/readyz", "/metrics",
     ]
 
     /// The answer to a request; throws only where the connection is of no more use.
@@ -52,6 +55,16 @@ struct Router: Sendable {
             _ = try method(head, of: [.post])
             throw Problem.malformed(
                 "this path takes no query, and needs the method POST", remedy: "POST \(Router.acquirePath)")
+        case ["v1", "reserve"]:
+            _ = try method(head, of: [.post])
+            return try await reserver.reserve(try await body(AcquireBody.mostBytes))
+        case let segments where segments.count == 4 && segments.starts(with: ["v1", "reserve"]):
+            _ = try method(head, of: [.post])
+            switch segments[3] {
+            case "commit": return try reserver.commit(segments[2], try await body(AcquireBody.mostBytes))
+            case "cancel": return try reserver.cancel(segments[2])
+            default: throw unknownPath(head)
+            }
         case ["v1", "rules"]:
             switch try method(head, of: [.get, .put, .post]) {
             case .get: return await admin.listRules()
@@ -76,11 +89,15 @@ struct Router: Sendable {
             _ = try method(head, of: [.get])
             return await admin.metrics()
         default:
-            throw Problem(
-                status: .notFound, name: "unknown-path", title: "There is nothing at this path",
-                detail: "'\(String((head.path ?? "").prefix(120)))' is none of \(Router.paths.joined(separator: ", "))",
-                remedy: "use one of the paths named")
+            throw unknownPath(head)
         }
+    }
+
+    private func unknownPath(_ head: HTTPRequest) -> Problem {
+        Problem(
+            status: .notFound, name: "unknown-path", title: "There is nothing at this path",
+            detail: "'\(String((head.path ?? "").prefix(120)))' is none of \(Router.paths.joined(separator: ", "))",
+            remedy: "use one of the paths named")
     }
 
     /// The request's method if it is one of `allowed`; HEAD counts as GET.

@@ -145,7 +145,7 @@ public final class DecisionPath: Sendable {
     }
 
     @inline(never)
-    private func tellObserver(_ id: BucketID, limit: Limit, cost: Int64, at now: ClockTime) {
+    func tellObserver(_ id: BucketID, limit: Limit, cost: Int64, at now: ClockTime) {
         observer?.admitted(id, limit: limit, cost: cost, at: now)
     }
 

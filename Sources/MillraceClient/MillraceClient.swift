@@ -28,6 +28,7 @@ public final class MillraceClient: Service {
     let waiters = Waiters()
     let driver: ClientDriver
     private let life = Mutex(Life.made)
+    let openReservations = Atomic<Int>(0)
     private let logger: Logger
 
     private enum Life { case made, running, stopped }

@@ -1,6 +1,6 @@
 import Coordination
 import Glibc
-import LimiterCore
+package import LimiterCore
 import Synchronization
 
 /// Every admission of a node with the clock reading it was decided at: the evidence for the promise, for tests.
@@ -9,7 +9,7 @@ import Synchronization
 /// kernel keeps the pages. All processes of a machine read the same clock, so their logs can be laid side by side.
 ///
 /// A record, little-endian: identity (16), time (8), cost (8, nanoseconds of virtual time), emission interval (8), tolerance (8).
-final class DecisionLog: AdmissionObserver {
+package final class DecisionLog: AdmissionObserver {
     static let recordBytes = 48
     /// 96 MiB: two million admissions; later ones are not noted.
     private static let mostRecords = 2_097_152
@@ -17,7 +17,7 @@ final class DecisionLog: AdmissionObserver {
     private nonisolated(unsafe) let base: UnsafeMutableRawPointer  // written only at places handed out by `next`
     private let next = Atomic<Int>(0)
 
-    init(path: String) throws(StartFailure) {
+    package init(path: String) throws(StartFailure) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o644)
         let size = DecisionLog.recordBytes * DecisionLog.mostRecords
         guard descriptor >= 0, ftruncate(descriptor, off_t(size)) == 0,
@@ -31,7 +31,7 @@ final class DecisionLog: AdmissionObserver {
 
     deinit { munmap(base, DecisionLog.recordBytes * DecisionLog.mostRecords) }
 
-    func admitted(_ id: BucketID, limit: Limit, cost: Int64, at clock: ClockTime) {
+    package func admitted(_ id: BucketID, limit: Limit, cost: Int64, at clock: ClockTime) {
         note(
             id, time: limit.time(of: cost) ?? 0, emissionInterval: limit.emissionInterval, tolerance: limit.tolerance,
             at: clock)

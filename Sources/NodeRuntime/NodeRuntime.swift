@@ -93,7 +93,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
             case .answer(let answer):
                 holder.receive(answer, store: store, now: now)
             case .verdicts(let session, let batch):
-                holder.receive(verdicts: batch, session: session, now: now)
+                holder.receive(verdicts: batch, session: session, store: store, now: now)
             case .handOver(let range, let epoch):
                 // An older epoch's wish has been overtaken by an assignment.
                 if state.epoch(of: range) == epoch { owner.release(range, state: state, now: now) }
@@ -331,7 +331,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         let (messages, proposals) = owner.flush(state: state, now: now, isTick: isTick)
         for (target, message) in messages {
             if target == configuration.node, case .verdicts(let session, let batch) = message {
-                holder.receive(verdicts: batch, session: session, now: now)
+                holder.receive(verdicts: batch, session: session, store: store, now: now)
             } else {
                 send(message, to: target)
             }

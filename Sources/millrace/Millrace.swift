@@ -18,7 +18,8 @@ struct Millrace: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Dev.self, Serve.self, StatusCommand.self, RulesCommand.self, Check.self, Bench.self, StudyCommand.self,
+            Dev.self, Serve.self, StatusCommand.self, RulesCommand.self, Check.self, Bench.self, ClientLoad.self,
+            StudyCommand.self,
         ])
 }
 

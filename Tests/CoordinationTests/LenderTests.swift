@@ -135,6 +135,31 @@ struct LenderTests {
         #expect(node.held == 30)
     }
 
+    /// What a client has gathered it can put back, even of a range that it has heard nothing of yet.
+    @Test func aClientCanPutBackWhatItGathered() throws {
+        let node = try Node()
+        let store = Store()
+        var client = Holder(nodes: nil, seed: 3, patience: 1_000_000_000, isolationAfter: 2_000_000_000)
+        client.connected(to: Tenant(node: NodeID(1), incarnation: 1), now: ClockTime(ns: 0))
+        client.submit(
+            PendingRequest(bucket: node.bucket, key: Array("k".utf8), cost: 4, gathers: true, token: 8), sink: 0,
+            now: ClockTime(ns: 1))
+        let report = client.reportsDue(directory: node.directory, store: store, now: ClockTime(ns: 1))[0].report
+        let answer = node.lender.receive(
+            report, from: ClientID(1), holder: &node.holder, store: node.store, directory: node.directory, applied: 20,
+            now: ClockTime(ns: 10))
+        client.receive(
+            verdicts: try #require(answer).verdicts, session: report.session, store: store, now: ClockTime(ns: 20))
+        let piece = try #require(client.takeSettled().first?.piece)
+        #expect(piece.start.ns == node.start + 900 * Node.token && piece.time == 4 * Node.token)
+        let scaled = client.drift.longest(20)
+        let isTaken = store.table.putBack(piece, of: node.bucket.id, scaled: scaled)
+        let held = store.table.held(node.bucket.id, scaled: scaled)
+        #expect(isTaken && held == 4 * Node.token)
+        // By a bracket that is no narrower than the node's.
+        #expect(piece.base + scaled >= node.start)
+    }
+
     @Test func aRuleThatIsNotKnownHereYetIsAskedForAgain() throws {
         let node = try Node()
         let answer = try #require(node.report(1, [node.item([group(1, 3)], version: 21)]))
@@ -202,7 +227,7 @@ struct LenderTests {
                 Issue.record("no verdict")
                 continue
             }
-            client.receive(verdicts: batch, session: session, now: ClockTime(ns: 20))
+            client.receive(verdicts: batch, session: session, store: node.store, now: ClockTime(ns: 20))
             let settled = client.takeSettled()
             #expect(settled.map(\.decision) == [decision])
             #expect(settled.map(\.token) == [8])

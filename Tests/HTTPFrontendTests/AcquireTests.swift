@@ -271,15 +271,6 @@ import Testing
         }
     }
 
-    @Test func severalPermitsAreForALaterVersion() async throws {
-        try await Bench.run { bench in
-            let answer = try await bench.acquire(#"{"permits":[{"rule":"api","key":"k","cost":1}]}"#)
-            #expect(answer.status == 400)
-            #expect(answer.body.contains("not supported by this version"))
-            #expect(answer.headers["content-type"] == "application/problem+json")
-        }
-    }
-
     @Test func aBodyThatCannotBeReadIsToldWhere() async throws {
         try await Bench.run { bench in
             let answer = try await bench.acquire(#"{"rule":"api","key":7}"#)

@@ -50,7 +50,7 @@ import Testing
         (#"{"rule":"a","rule":"b","key":"k"}"#, "12: the field 'rule' is given twice"),
         (#"{"rule":"a","key":"k","\u006bey":"k"}"#, "22: the field 'key' is given twice"),
         (#"{"rule":"a","key":"k","cost":1,"cost":1}"#, "31: the field 'cost' is given twice"),
-        (#"{"role":"a"}"#, "1: unknown field 'role': possible are rule, key, cost and waitMs"),
+        (#"{"role":"a"}"#, "1: unknown field 'role': possible are rule, key, cost, waitMs, ttlMs and permits"),
         (#"{"rule":null}"#, "8: field 'rule': expected a string in double quotes"),
         (#"{"cost":"1"}"#, "8: field 'cost': expected a whole number without quotes"),
         (#"{"cost":1.5}"#, "8: field 'cost': only whole numbers in plain digits are possible"),
@@ -67,7 +67,15 @@ import Testing
         (#"{"rule":"\ud800\u0041"}"#, "9: half a surrogate pair"), (#"{"rule":"\udc00"}"#, "9: half a surrogate pair"),
         (#"{"rule":"\u12g4"}"#, "13: expected four hexadecimal digits after '\\u'"),
         ("{\"rule\":\"a\nb\"}", "10: a bare control character in a string"),
-        (#"{"permits":[]}"#, "1: field 'permits': several permits in one call are not supported by this version"),
+        (#"{"permits":[]}"#, "12: expected a JSON object"),
+        (#"{"permits":{}}"#, "11: field 'permits': expected a list"),
+        (#"{"permits":[{"rule":"a","key":"k"}"#, "34: expected ',' or ']', but the body ends"),
+        (
+            #"{"permits":[{"rule":"a","key":"k","waitMs":1}]}"#,
+            "34: field 'waitMs': a permit has a rule, a key and a cost, no more"
+        ), (#"{"permits":[{"rule":"a","key":"k"}],"key":"k"}"#, "46: the field 'key' belongs into each of the permits"),
+        (#"{"permits":[{"rule":"a","key":"k"}],"waitMs":1}"#, "47: several permits cannot wait: leave 'waitMs' away"),
+        (#"{"permits":[{"key":"k"}]}"#, "23: the field 'rule' is missing"),
     ]) func whatIsRefused(text: String, expected: String) { #expect(scan(text) == expected) }
 
     @Test(

@@ -49,10 +49,29 @@ final class PlainHandler: PendingRequestHandler {
         let isHolding = state.withLock { state in
             state.submitted += requests
             let decisions = requests.map { (token: $0.token, decision: decide($0, &state)) }
-            if state.isHolding { state.held.append { sink.deliver(decisions) } }
-            return (state.isHolding, decisions)
+            let pieces = zip(requests, decisions).compactMap { request, decided in piece(request, decided.decision) }
+            let deliver: @Sendable () -> Void = {
+                if !pieces.isEmpty { sink.deliver(pieces: pieces) }
+                sink.deliver(decisions)
+            }
+            if state.isHolding { state.held.append(deliver) }
+            return (state.isHolding, deliver)
         }
-        if !isHolding.0 { sink.deliver(isHolding.1) }
+        if !isHolding.0 { isHolding.1() }
+    }
+
+    /// Where an admitted request's tokens lie, on an axis that is the clock itself.
+    private func piece(_ request: PendingRequest, _ decision: Decision) -> (token: UInt64, piece: Piece)? {
+        guard request.gathers, decision.isAllowed, request.cost > 0 else { return nil }
+        let (now, drift) = (clock.now, DriftBound(partsPerBillion: 500_000))
+        let end = AxisTime(ns: now.ns + decision.resetAfter)
+        return (
+            request.token,
+            Piece(
+                start: end - request.bucket.limit.time(of: request.cost)!, end: end,
+                base: now.ns - drift.longest(now.ns),
+                tag: 0, generation: 0)
+        )
     }
 
     private func decide(_ request: PendingRequest, _ state: inout State) -> Decision {

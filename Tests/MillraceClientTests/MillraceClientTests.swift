@@ -297,4 +297,82 @@ struct MillraceClientTests {
             }
         }
     }
+
+    @Test func permitsAreAllOrNothing() async throws {
+        let rules = [
+            try rule("user", 1, per: 3_600 * second, burst: 5), try rule("tenant", 1, per: 3_600 * second, burst: 2),
+        ]
+        try await TestCluster.with(rules) { cluster in
+            try await withClient(of: cluster) { client in
+                func both(_ user: String) async throws -> MillraceClient.Decision {
+                    try await client.acquireAll([
+                        .init("user", key: user, cost: 2), .init("tenant", key: "t"),
+                    ])
+                }
+                #expect(try await both("a").isAllowed)
+                let last = try await both("c")
+                #expect(last.isAllowed && last.rule == "tenant" && last.remaining == 0)
+                // The tenant has no more: neither user is charged for asking.
+                for _ in 0..<3 {
+                    let refused = try await both("b")
+                    #expect(refused.outcome == .limited && refused.rule == "tenant")
+                }
+                // But for the fraction of a token that passed while they were held.
+                for _ in 0..<4 { #expect(try await client.tryAcquire("user", key: "b").isAllowed) }
+                await #expect(throws: MillraceClientError.self) { try await client.acquireAll([]) }
+                await #expect(throws: MillraceClientError.self) {
+                    try await client.acquireAll(
+                        Array(repeating: .init("user", key: "z"), count: MillraceClient.mostPermits + 1))
+                }
+                await #expect(throws: MillraceClientError.self) {
+                    try await client.acquireAll([.init("user", key: "z"), .init("tenant", key: "t", cost: 3)])
+                }
+                #expect(try await client.peek("user", key: "z").remaining == 5)
+            }
+        }
+    }
+
+    @Test func reservationsAreSettledOnce() async throws {
+        try await TestCluster.with([try rule("llm", 1, per: 3_600 * second, burst: 100)]) { cluster in
+            try await withClient(of: cluster, { $0.mostReservations = 2 }) { client in
+                func reserve(_ cost: Int, for time: Duration = .seconds(600)) async throws -> MillraceClient
+                    .Reservation?
+                {
+                    switch try await client.reserve("llm", key: "k", cost: cost, for: time) {
+                    case .reserved(let reservation): reservation
+                    case .refused: nil
+                    }
+                }
+                func code(_ body: () throws -> Void) -> MillraceClientError.Code? {
+                    do { try body() } catch { return (error as? MillraceClientError)?.code }
+                    return nil
+                }
+                do {
+                    let one = try #require(try await reserve(60))
+                    let tooMuch = try await reserve(60)
+                    #expect(tooMuch == nil)
+                    try one.commit(10)
+                    #expect(code { try one.commit(10) } == .alreadySettled)
+                    #expect(code { try one.cancel() } == .alreadySettled)
+                }
+                // 90 are left: 40 in the bucket, 50 back in this client's hands.
+                do {
+                    let two = try #require(try await reserve(50))
+                    let three = try #require(try await reserve(40))
+                    await #expect(throws: MillraceClientError.self) { try await reserve(1) }
+                    try two.cancel()
+                    #expect(code { try three.commit(41) } == .actualAboveReserved)
+                }
+                do {
+                    let late = try #require(try await reserve(50, for: .milliseconds(1)))
+                    try await Task.sleep(for: .milliseconds(20))
+                    #expect(code { try late.commit(0) } == .reservationExpired)
+                }
+                // All of it counts as used.
+                #expect(try await client.tryAcquire("llm", key: "k").outcome == .limited)
+                await #expect(throws: MillraceClientError.self) { try await reserve(0) }
+                await #expect(throws: MillraceClientError.self) { try await reserve(101) }
+            }
+        }
+    }
 }
