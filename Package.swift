@@ -86,7 +86,8 @@ let ring3: [Target] = [
     .executableTarget(
         name: "millrace",
         dependencies: [
-            "HTTPFrontend", "LimiterBench", "LimiterCore", "MillraceClient", "MillraceServer", "RingElection", "RuleFiles",
+            "HTTPFrontend", "LimiterBench", "LimiterCore", "MillraceClient", "MillraceServer", "RingElection",
+            "RuleFiles",
             "SystemTime", argumentParser, httpTypes, hummingbirdCore, logging, nioCore, nioPosix, serviceLifecycle,
             unixSignals,
         ],

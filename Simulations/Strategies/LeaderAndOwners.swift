@@ -151,7 +151,7 @@ package final class LeaderAndOwners: Coordinator {
         case (.peer(.coordination(.answer(let answer))), .holder(let outside)):
             outside.holder.receive(answer, store: store, now: now)
         case (.peer(.coordination(.verdicts(let session, let batch))), .holder(let outside)):
-            outside.holder.receive(verdicts: batch, session: session, now: now)
+            outside.holder.receive(verdicts: batch, session: session, store: store, now: now)
         case (.whoOwns(let known), .node(let node)):
             let isNews = node.version != known
             let answer = Message.owners(
