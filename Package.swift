@@ -71,6 +71,7 @@ let ring2: [Target] = [
             "ClientRuntime", "Coordination", "LimiterCore", "PeerCodec", "PeerTransport", "Raft", "SystemTime", logging,
             metrics, nioCore, nioPosix, serviceLifecycle,
         ]),
+    library("MillraceThrottled", ["MillraceClient"]),
     library("WriteAheadLog", ["ByteCoding", "Raft"]),
 ]
 
@@ -138,6 +139,7 @@ let testTargets: [Target] = [
             "ClientRuntime", "Coordination", "HTTPFrontend", "LimiterCore", "MillraceClient", "MillraceServer", "Raft",
             logging, nioCore, nioPosix,
         ]),
+    tests("MillraceThrottledTests", ["MillraceThrottled"]),
     tests("RESPTests", ["LimiterCore", "RESP"]),
     tests("RESPFrontendTests", ["LimiterCore", "RESP", "RESPFrontend", logging, nioCore, nioPosix]),
     tests("HTTPFrontendTests", ["HTTPFrontend", "LimiterCore", logging, nioCore, nioPosix, serviceLifecycle]),
@@ -155,6 +157,7 @@ let package = Package(
     name: "millrace",
     products: [
         .library(name: "MillraceClient", targets: ["MillraceClient"]),
+        .library(name: "MillraceThrottled", targets: ["MillraceThrottled"]),
         .executable(name: "millrace", targets: ["millrace"]), .executable(name: "simulate", targets: ["simulate"]),
     ],
     dependencies: [

@@ -205,8 +205,10 @@ public final class MillraceClient: Service {
         let request = PendingRequest(
             bucket: bucket, key: Array(key.utf8), cost: cost, longestWait: longestWait ?? bucket.longestWait,
             gathers: gathers, token: token)
-        guard let answer = await waiters.wait(for: token, submit: { driver.submit(request) }) else {
-            waiters.forget(token)
+        let answer = await waiters.wait(for: token, submit: { driver.submit(request) })
+        // A cancellation that came too late must not be remembered.
+        waiters.forget(token)
+        guard let answer else {
             try Task.checkCancellation()
             throw MillraceClientError.stopped
         }

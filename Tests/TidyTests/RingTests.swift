@@ -10,7 +10,8 @@ import Testing
         ["ByteCoding", "LimiterCore", "Raft", "RingElection"],
         ["CTableWalk", "ClientRuntime", "Coordination", "LimiterBench", "NodeRuntime", "PeerCodec", "RESP"],
         [
-            "HTTPFrontend", "MillraceClient", "PeerTransport", "RESPFrontend", "RuleFiles", "SystemTime",
+            "HTTPFrontend", "MillraceClient", "MillraceThrottled", "PeerTransport", "RESPFrontend", "RuleFiles",
+            "SystemTime",
             "WriteAheadLog",
         ],
         ["MillraceServer", "millrace"],
