@@ -92,14 +92,29 @@ struct Telling: ParsableArguments {
     @Flag(help: "Tell the events that matter, one a line.")
     var story = false
 
+    @Option(help: "Plant this bug first (`simulate mutants --list`; needs a build that has them).")
+    var bug: String?
+
+    func validate() throws {
+        guard let bug else { return }
+        guard Mutants.arePlantable else {
+            throw ValidationError(
+                "this build has no planted bugs: make one with MILLRACE_MUTANTS=1 and --scratch-path .build-mutants")
+        }
+        guard Mutants.names.contains(bug) else {
+            throw ValidationError("there is no planted bug '\(bug)': see `simulate mutants --list`")
+        }
+        _ = Mutants.plant(bug)
+    }
+
     func tell(_ schedule: Schedule, tellsAlways: Bool = false) throws {
         say(
             "seed \(schedule.seed), profile \(schedule.profile), \(schedule.nodes) nodes, workload \(schedule.workload.name), "
                 + "\(schedule.faults.count) faults" + (schedule.label.map { "; outside the promise: \($0)" } ?? ""))
         if let save { try ScheduleFile.write(schedule, to: save) }
-        let began = Date()
+        let began = processorSeconds()
         let result = try Run.run(schedule, keepsTrace: trace != nil || html != nil || story || tellsAlways)
-        let took = Date().timeIntervalSince(began)
+        let took = processorSeconds() - began
         if let trace { try TraceFile.write(result, to: trace) }
         if let html { try TextFile.write(timelineHTML(Story(result)), to: html) }
         if story || tellsAlways { say(narrative(Story(result), most: 60)) }
@@ -110,7 +125,8 @@ struct Telling: ParsableArguments {
         say(
             "\(result.isFine ? "ok" : "FAILED"): hash \(String(result.hash, radix: 16)), \(result.events) events, "
                 + String(
-                    format: "%.1f simulated seconds in %.2f s (%.0f per second)", simulated, took, simulated / took))
+                    format: "%.1f simulated seconds in %.2f s of a core (%.0f per second)", simulated, took,
+                    simulated / took))
         if !result.isFine { throw ExitCode(1) }
     }
 }

@@ -31,6 +31,13 @@ func say(_ text: String) {
     fflush(nil)
 }
 
+/// What this process has used of its cores so far: times on a busy machine say little.
+func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
 /// Says why and ends with this code.
 func stop(_ message: String, code: Int32) -> ExitCode {
     FileHandle.standardError.write(Data("simulate: \(message)\n".utf8))

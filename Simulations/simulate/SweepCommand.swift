@@ -60,7 +60,7 @@ struct SweepCommand: AsyncParsableCommand {
             }
             return try await group.reduce(into: Sweep.Summary()) { $0.add($1) }
         }
-        report(summary, took: Date().timeIntervalSince(began), count: range.count)
+        report(summary, took: Date().timeIntervalSince(began))
         let missing = missingMarks(summary)
         if !summary.failed.isEmpty || !missing.isEmpty { throw ExitCode(1) }
     }
@@ -70,13 +70,14 @@ struct SweepCommand: AsyncParsableCommand {
         return Sweep.required(Profile(rawValue: choice.profile)!).filter { summary.marks[$0] == 0 }
     }
 
-    private func report(_ summary: Sweep.Summary, took: Double, count: Int) {
+    private func report(_ summary: Sweep.Summary, took: Double) {
         say(
             "\(summary.runs) runs of profile \(choice.profile), \(summary.failed.count) failed; "
                 + String(
-                    format: "%.0f simulated seconds in %.0f s (%.0f per second), %.0f seeds an hour; %d events",
-                    summary.simulatedSeconds, took, summary.simulatedSeconds / took, Double(summary.runs) / took * 3600,
-                    summary.events))
+                    format:
+                        "%.0f simulated seconds in %.0f s, %.0f per second of a core; %.0f seeds an hour; %d events",
+                    summary.simulatedSeconds, took, summary.simulatedSeconds / processorSeconds(),
+                    Double(summary.runs) / took * 3600, summary.events))
         say("reached: " + Marks.Mark.allCases.map { "\($0.rawValue) \(summary.marks[$0])" }.joined(separator: ", "))
         let never = Marks.Mark.allCases.filter { summary.marks[$0] == 0 }
         if !never.isEmpty { say("never reached: " + never.map(\.rawValue).joined(separator: ", ")) }

@@ -146,7 +146,9 @@ extension RaftNode {
     /// This makes the way back of an operator work (one node at a time, the others well); that nothing was committed on the strength
     /// of a lost copy is for the operator to see to.
     mutating func handleLostLog(_ peer: NodeID, lastIndex: LogIndex) {
-        guard role == .leader, let position = position(of: peer), lastIndex < progress[position].match else { return }
+        guard role == .leader, let position = position(of: peer), lastIndex < progress[position].match,
+            !isPlanted(.ignoresLostLogs)
+        else { return }
         progress[position].lastContact = now
         progress[position].match = lastIndex
         progress[position].matchAtHeartbeat = 0
