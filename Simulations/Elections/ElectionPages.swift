@@ -24,7 +24,8 @@ package struct ElectionPages {
             ("ring-messages", ringMessages), ("same-network", sameNetwork),
             ("loss-without-leader", lossPivot("never")), ("loss-two-leaders", lossPivot("two at once")),
             ("faults-without-leader", faultPivot("none at the end")), ("faults-two-leaders", faultPivot("two at once")),
-            ("faults-one-term", faultPivot("two in one term")), ("nomination", nomination),
+            ("faults-one-term", faultPivot("two in one term")), ("faults-double-time", doubleTime),
+            ("nomination", nomination),
         ]
     }
 
@@ -73,6 +74,16 @@ package struct ElectionPages {
         return faults.pivot(
             "fault", by: "algorithm", values: faults.values(of: "algorithm"),
             cell: { faults.percent($0, column, low, high) })
+    }
+
+    /// How long two led at once, on average over the runs in which that happened.
+    private var doubleTime: String {
+        faults.pivot(
+            "fault", by: "algorithm", values: faults.values(of: "algorithm"),
+            cell: { row in
+                let time = faults.cell(row, "ms of two")
+                return time.isEmpty ? "" : "\(time) ms"
+            })
     }
 
     private static func ends(of column: String) -> (low: String, high: String) {

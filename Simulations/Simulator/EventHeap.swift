@@ -1,25 +1,37 @@
 /// Events in the order of (time, sequence): of two at the same time the one that was pushed first comes first.
 ///
-/// The heap holds places of events, not events: those are large, and moving one costs the counting of its references.
+/// Inlinable, so that other modules get it made for their own events: unspecialised it costs several times as much. The heap holds
+/// places of events, not events: those are large, and moving one costs the counting of its references.
 package struct EventHeap<Event> {
-    private struct Item {
-        var time: Int64
-        var sequence: UInt64
-        var place: Int
+    @usableFromInline
+    struct Item {
+        @usableFromInline var time: Int64
+        @usableFromInline var sequence: UInt64
+        @usableFromInline var place: Int
 
+        @inlinable
+        init(time: Int64, sequence: UInt64, place: Int) {
+            self.time = time
+            self.sequence = sequence
+            self.place = place
+        }
+
+        @inlinable
         func isBefore(_ other: Item) -> Bool { time != other.time ? time < other.time : sequence < other.sequence }
     }
 
-    private var items: [Item] = []
-    private var events: [Event?] = []
-    private var free: [Int] = []
-    private var nextSequence: UInt64 = 0
+    @usableFromInline var items: [Item] = []
+    @usableFromInline var events: [Event?] = []
+    @usableFromInline var free: [Int] = []
+    @usableFromInline var nextSequence: UInt64 = 0
 
+    @inlinable
     package init() {}
 
     /// When the first event is due.
-    package var firstTime: Int64? { items.first?.time }
+    @inlinable package var firstTime: Int64? { items.first?.time }
 
+    @inlinable
     package mutating func push(_ event: Event, at time: Int64) {
         let place: Int
         if let known = free.popLast() {
@@ -40,6 +52,7 @@ package struct EventHeap<Event> {
         }
     }
 
+    @inlinable
     package mutating func pop() -> (time: Int64, event: Event)? {
         guard let first = items.first else { return nil }
         let event = events[first.place].take()!

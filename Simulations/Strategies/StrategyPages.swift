@@ -52,7 +52,7 @@ package struct StrategyPages {
         var text =
             "| | messages a request, \(ten) machines | \(largest) machines | too much: all well | "
             + "UDP, \(loss) % lost | partition | used: even load | all on one machine | "
-            + "p99 ms | unanswered: machine dies | partition |\n"
+            + "answer after, ms: mean (p99) | unanswered: machine dies | partition |\n"
         text += "| --- |" + String(repeating: " --: |", count: 10) + "\n"
         for name in strategies {
             func percent(_ value: Double) -> String { "\(fixed(value, value < 10 ? 1 : 0)) %" }
@@ -67,7 +67,8 @@ package struct StrategyPages {
                 percent(fault(split, "excess %")),
                 percent(cell(spreads, ["strategy": name, "load": Spread.even.rawValue, "demand %": "200"], "used %")),
                 percent(cell(spreads, ["strategy": name, "load": Spread.one.rawValue, "demand %": "90"], "used %")),
-                fixed(cell(growth, ["strategy": name, "machines": ten], "ms p99"), 1),
+                fixed(cell(growth, ["strategy": name, "machines": ten], "ms mean"), 1)
+                    + " (\(fixed(cell(growth, ["strategy": name, "machines": ten], "ms p99"), 1)))",
                 percent(fault(dies, "unanswered %")), percent(fault(split, "unanswered %")),
             ]
             text += "| **\(name)** | " + cells.joined(separator: " | ") + " |\n"

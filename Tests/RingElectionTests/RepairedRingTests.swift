@@ -117,6 +117,7 @@ private struct Group {
         member.receive(carry)
         #expect(
             member.takeMessages() == [.init(from: 0, to: 2, content: .receipt(number: 1))], "a receipt, nothing more")
+        #expect(member.queuedCount == 1, "nor is it passed on a second time")
     }
 
     @Test func theQueueHasItsLimit() {

@@ -84,8 +84,13 @@ enum Documents {
         #expect(!rows.isEmpty)
         for row in rows {
             let (mean, calculated) = (table.number(row, "messages")!, table.number(row, "calculated")!)
+            if table.cell(row, "ring") != Order.random.rawValue {
+                #expect(mean == calculated, "\(row)")
+                continue
+            }
+            // Two and a half standard errors, or a little more; the file has one digit after the point.
             let half = table.number(row, "high")! - mean
-            #expect((mean - calculated).magnitude <= 2.5 * half + 0.051, "\(row)")
+            #expect((mean - calculated).magnitude <= 1.3 * half + 0.25, "\(row)")
         }
     }
 }

@@ -140,6 +140,34 @@ import Testing
         #expect(try Strategy.tellEveryone.run(conditions, seed: 1).granted == 1, "told after healing")
         conditions.links = .udp
         #expect(try Strategy.tellEveryone.run(conditions, seed: 1).granted == 2, "never told")
+        // Under way when the link was cut, which takes at least 0.1 ms.
+        conditions.arrivals[0].at = 49_950_000
+        #expect(try Strategy.tellEveryone.run(conditions, seed: 1).granted == 2)
+        conditions.links = .tcp
+        #expect(try Strategy.tellEveryone.run(conditions, seed: 1).granted == 1, "sent again")
+    }
+
+    @Test func gossipTellsInTheEnd() throws {
+        var conditions = try landing([0, 0])
+        conditions.limit = try Limit(tokens: 1, per: 100_000_000_000, burst: 1)
+        conditions.arrivals = [(100_000_000, 0), (100_500_000, 1)]
+        #expect(try Strategy.gossip.run(conditions, seed: 1).granted == 2, "nobody was told yet")
+        conditions.arrivals[1].at = 500_000_000
+        #expect(try Strategy.gossip.run(conditions, seed: 1).granted == 1, "after a period")
+    }
+
+    /// A question that is asked again spends once, and gets the same answer.
+    @Test func aRepeatedQuestionSpendsOnce() throws {
+        let limit = try Limit(tokens: 1, per: 100_000_000_000, burst: 1)
+        let server = SharedCache(limit, place: 2, clients: 2, hasReplica: false, repeats: true)
+        var orders = Orders<SharedCache.Message>()
+        for _ in 0..<2 { server.receive(.ask(7), from: 0, now: ClockTime(ns: 1), &orders) }
+        server.receive(.ask(7), from: 1, now: ClockTime(ns: 1), &orders)
+        #expect(orders.spent == [1])
+        let answers = orders.sends.map { send in
+            if case .answer(7, let isAllowed) = send.message { isAllowed } else { false }
+        }
+        #expect(answers == [true, true, false], "the other machine's question 7 is another one")
     }
 
     @Test func aLostCacheIsReplaced() throws {
