@@ -17,6 +17,7 @@ let settings: [SwiftSetting] =
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -72,6 +73,8 @@ let ring2: [Target] = [
             metrics, nioCore, nioPosix, serviceLifecycle,
         ]),
     library("MillraceThrottled", ["MillraceClient"]),
+    library("MillraceOutgoing", ["MillraceClient", httpTypes]),
+    library("MillraceHummingbird", ["MillraceClient", httpTypes, hummingbird]),
     library("WriteAheadLog", ["ByteCoding", "Raft"]),
 ]
 
@@ -123,8 +126,22 @@ let simulations: [Target] = [
         path: "Simulations/simulate", swiftSettings: settings),
 ]
 
+/// The examples of docs/client.md, which CI builds.
+let examples: [Target] = [
+    .executableTarget(
+        name: "limited-service",
+        dependencies: ["MillraceClient", "MillraceHummingbird", hummingbird, logging, serviceLifecycle],
+        path: "docs/examples/limited-service", exclude: ["rules.yaml"], swiftSettings: settings),
+    .executableTarget(
+        name: "worker-fleet",
+        dependencies: [
+            "MillraceClient", "MillraceOutgoing", "MillraceThrottled", httpTypes, logging, serviceLifecycle,
+        ], path: "docs/examples/worker-fleet", exclude: ["rules.yaml"], swiftSettings: settings),
+]
+
 /// Ring by ring.
 let testTargets: [Target] = [
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     tests("TidyTests", []),
     tests("ByteCodingTests", ["ByteCoding"]),
     tests("LimiterCoreTests", ["LimiterCore"]),
@@ -136,10 +153,15 @@ let testTargets: [Target] = [
     tests(
         "MillraceClientTests",
         [
-            "ClientRuntime", "Coordination", "HTTPFrontend", "LimiterCore", "MillraceClient", "MillraceServer", "Raft",
+            "CAllocationCount", "ClientRuntime", "Coordination", "HTTPFrontend", "LimiterCore", "MillraceClient",
+            "MillraceServer", "Raft", serviceLifecycle, unixSignals,
             logging, nioCore, nioPosix,
         ]),
-    tests("MillraceThrottledTests", ["MillraceThrottled"]),
+    tests("MillraceThrottledTests", ["MillraceClient", "MillraceThrottled"]),
+    tests("MillraceOutgoingTests", ["MillraceClient", "MillraceOutgoing", httpTypes]),
+    tests(
+        "MillraceHummingbirdTests",
+        ["MillraceClient", "MillraceHummingbird", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
     tests("RESPTests", ["LimiterCore", "RESP"]),
     tests("RESPFrontendTests", ["LimiterCore", "RESP", "RESPFrontend", logging, nioCore, nioPosix]),
     tests("HTTPFrontendTests", ["HTTPFrontend", "LimiterCore", logging, nioCore, nioPosix, serviceLifecycle]),
@@ -158,6 +180,8 @@ let package = Package(
     products: [
         .library(name: "MillraceClient", targets: ["MillraceClient"]),
         .library(name: "MillraceThrottled", targets: ["MillraceThrottled"]),
+        .library(name: "MillraceOutgoing", targets: ["MillraceOutgoing"]),
+        .library(name: "MillraceHummingbird", targets: ["MillraceHummingbird"]),
         .executable(name: "millrace", targets: ["millrace"]), .executable(name: "simulate", targets: ["simulate"]),
     ],
     dependencies: [
@@ -170,5 +194,5 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: ring0 + ring1 + ring2 + ring3 + simulations + testTargets
+    targets: ring0 + ring1 + ring2 + ring3 + simulations + examples + testTargets
 )

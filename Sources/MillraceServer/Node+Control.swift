@@ -131,6 +131,20 @@ extension Node: NodeControl {
         metrics.counter("millrace_reports_total", "Usage reports made.", holder.reports)
         metrics.counter("millrace_reports_repeats_total", "Usage reports sent again.", holder.repeats)
         metrics.counter("millrace_allowances_total", "Allowances received.", holder.allowances)
+        let lender = view.lenderCounters
+        metrics.gauge(
+            "millrace_clients", "Embedded clients that are connected.", transport.clients)
+        metrics.counter("millrace_client_reports_total", "Reports of embedded clients answered.", lender.reports)
+        metrics.counter(
+            "millrace_client_admitted_total", "Clients' requests admitted from this node's allowances.", lender.admitted)
+        metrics.counter(
+            "millrace_client_refused_total", "Clients' requests refused by what this node knows.", lender.refused)
+        metrics.counter("millrace_client_forwarded_total", "Clients' requests that owners were asked.", lender.forwarded)
+        metrics.counter("millrace_client_lent_total", "Pieces of allowances lent to clients.", lender.lent)
+        metrics.counter(
+            "millrace_client_messages_total", "Messages from and to clients.",
+            transport.clientMessagesReceived + transport.clientMessagesSent)
+        metrics.counter("millrace_clients_refused_total", "Clients that were not taken.", transport.refusedClients)
         let log = driver.logStatistics
         metrics.counter("millrace_log_syncs_total", "Syncs of the log.", log.syncs)
         metrics.counter("millrace_log_bytes_total", "Bytes written to the log.", log.bytes)

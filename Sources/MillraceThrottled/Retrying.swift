@@ -55,7 +55,7 @@ public struct RetryLimits: Sendable, Hashable {
 /// used up. Throws a ``RetryFailure`` then, whatever `attempt` throws, and `CancellationError` as soon as the task is cancelled.
 ///
 /// ```swift
-/// let answer = try await retrying(budget: budget) { _ in
+/// let answer = try await retrying(budget: budget) { _ -> Attempt<String> in
 ///     let decision = try await client.tryAcquire("partner-api", key: "global")
 ///     guard decision.isAllowed else { return .again(after: decision.retryAfter) }
 ///     return .done(try await partner.call())

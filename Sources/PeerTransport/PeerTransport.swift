@@ -241,6 +241,7 @@ public final class PeerTransport {
     /// The counters as they stand.
     public var statistics: PeerTransportStatistics {
         var statistics = totals
+        statistics.clients = UInt64(clients.count)
         for peer in peers { statistics.peers[peer.id] = peer.statistics }
         return statistics
     }

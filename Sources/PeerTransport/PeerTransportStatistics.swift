@@ -42,6 +42,8 @@ public struct PeerTransportStatistics: Equatable, Sendable {
     public var violations: UInt64 = 0
     /// Accepted connections that we closed because too many others were in their handshake.
     public var rejectedAccepts: UInt64 = 0
+    /// Embedded clients that are connected now.
+    public var clients: UInt64 = 0
     /// Embedded clients that came,
     public var clientConnects: UInt64 = 0
     /// that were not taken,

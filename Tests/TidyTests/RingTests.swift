@@ -10,7 +10,8 @@ import Testing
         ["ByteCoding", "LimiterCore", "Raft", "RingElection"],
         ["CTableWalk", "ClientRuntime", "Coordination", "LimiterBench", "NodeRuntime", "PeerCodec", "RESP"],
         [
-            "HTTPFrontend", "MillraceClient", "MillraceThrottled", "PeerTransport", "RESPFrontend", "RuleFiles",
+            "HTTPFrontend", "MillraceClient", "MillraceHummingbird", "MillraceOutgoing", "MillraceThrottled",
+            "PeerTransport", "RESPFrontend", "RuleFiles",
             "SystemTime",
             "WriteAheadLog",
         ],

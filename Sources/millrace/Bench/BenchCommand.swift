@@ -14,7 +14,7 @@ struct Bench: AsyncParsableCommand {
             Machines differ and are noisy, so what counts are the ratios. Measure a release build: \
             swift run -c release millrace bench local. All load goes to 127.0.0.1 and ends by itself.
             """,
-        subcommands: [Local.self, RESP.self, HTTP.self, Reserve.self, Idle.self])
+        subcommands: [Local.self, RESP.self, HTTP.self, Reserve.self, Idle.self, Client.self])
 
     /// One line of a table.
     static func row(_ what: String, _ figure: String, _ reference: String, ratio: Double, bound: String) {
@@ -48,6 +48,44 @@ struct Bench: AsyncParsableCommand {
                 do { say(try LocalBench.run(rounds: rounds).description) } catch {
                     throw StartFailure(.failed, "\(error)")
                 }
+            }
+        }
+    }
+
+    struct Client: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Decisions of the embedded client, and many clients against three nodes.",
+            discussion: """
+                First what a decision costs in this process, at one and two threads, by name and prehashed, against one clock \
+                reading, one uncontended lock and the keyed hash. Then many clients that ask for more than there is, die and \
+                pause at random: messages, the nodes' processor time, use of the limit, and whether any window admitted too much.
+                """)
+
+        @Option(help: "Rounds, of which the median counts.")
+        var rounds = 7
+
+        @Option(help: "Keys, where there are many.")
+        var keys = 1_000_000
+
+        @Option(help: "Clients against three nodes; 0 leaves them out.")
+        var clients = 200
+
+        @Option(help: "Seconds for which the clients are watched.")
+        var seconds = 20.0
+
+        func validate() throws {
+            guard (1...100).contains(rounds), (1_000...10_000_000).contains(keys), (0...2_000).contains(clients),
+                seconds > 0, seconds <= 600
+            else {
+                throw ValidationError(
+                    "rounds from 1 to 100, keys from 1,000 to 10,000,000, clients up to 2,000, seconds up to 600")
+            }
+        }
+
+        func run() async throws {
+            try await withExitCodes {
+                try BenchClientLocal(keys: keys).run(rounds: rounds, operations: 1_000_000)
+                if clients > 0 { try await BenchClientFleet(clients: clients, seconds: seconds).run() }
             }
         }
     }
