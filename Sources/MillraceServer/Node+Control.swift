@@ -136,10 +136,12 @@ extension Node: NodeControl {
             "millrace_clients", "Embedded clients that are connected.", transport.clients)
         metrics.counter("millrace_client_reports_total", "Reports of embedded clients answered.", lender.reports)
         metrics.counter(
-            "millrace_client_admitted_total", "Clients' requests admitted from this node's allowances.", lender.admitted)
+            "millrace_client_admitted_total", "Clients' requests admitted from this node's allowances.", lender.admitted
+        )
         metrics.counter(
             "millrace_client_refused_total", "Clients' requests refused by what this node knows.", lender.refused)
-        metrics.counter("millrace_client_forwarded_total", "Clients' requests that owners were asked.", lender.forwarded)
+        metrics.counter(
+            "millrace_client_forwarded_total", "Clients' requests that owners were asked.", lender.forwarded)
         metrics.counter("millrace_client_lent_total", "Pieces of allowances lent to clients.", lender.lent)
         metrics.counter(
             "millrace_client_messages_total", "Messages from and to clients.",
