@@ -80,6 +80,14 @@ enum Injector {
                 cluster.crash(node)
                 replaceDisk(of: node, with: copy, after: max(fault.duration, 1_000_000_000), cluster)
             }
+        case .clientCrash:
+            for i in clients(fault, cluster) where cluster.clients[i].process != nil {
+                cluster.killClient(i)
+                cluster.marks.reach(.clientCrash)
+                cluster.after(fault.duration) { if $0.clients[i].process == nil { $0.startClient(i) } }
+            }
+        case .clientPause:
+            for i in clients(fault, cluster) { cluster.pauseClient(i, for: fault.duration) }
         case .lie:
             cluster.nodes[node].disk.lie()
         case .drift:
@@ -170,6 +178,12 @@ enum Injector {
             }
             return 0
         }
+    }
+
+    /// So many of the clients, by chance.
+    private static func clients(_ fault: Fault, _ cluster: SimulatedCluster) -> [Int] {
+        guard !cluster.clients.isEmpty else { return [] }
+        return (0..<fault.amount).map { _ in cluster.draws.below(cluster.clients.count, .crash, 1_000) }
     }
 
     private static func cut(_ links: [(Int, Int)], for fault: Fault, _ cluster: SimulatedCluster) {

@@ -12,13 +12,15 @@ package enum Profile: String, CaseIterable, Sendable {
     case clock
     /// Elections all the time: short crashes, torn writes, one-way links and storms every few milliseconds, tiny batches, little load.
     case raft
+    /// Embedded clients by the hundred, which die and stop at random, and nodes that do.
+    case clients
     /// All of these, and handovers, elections and rule changes.
     case all
     /// Clocks beyond what is promised: labelled, with a weaker bound.
     case beyond
 
     /// Those that a sweep without a profile goes through.
-    package static let promised: [Profile] = [.calm, .lossy, .split, .disk, .clock, .raft, .all]
+    package static let promised: [Profile] = [.calm, .lossy, .split, .disk, .clock, .raft, .clients, .all]
 
     /// Faults with their weights.
     private var kinds: [(Fault.Kind, Int)] {
@@ -40,6 +42,12 @@ package enum Profile: String, CaseIterable, Sendable {
             [
                 (.drift, 4), (.pause, 4), (.suspend, 4), (.distrust, 1), (.stall, 2), (.slowLinks, 2), (.cutFromLog, 2),
                 (.crash, 1),
+            ]
+        case .clients:
+            [
+                (.clientCrash, 6), (.clientPause, 4), (.crash, 3), (.pause, 1), (.isolate, 1), (.oneWay, 1),
+                (.storm, 1),
+                (.suspend, 1), (.cutFromLog, 1), (.drain, 1), (.changeRule, 1), (.drift, 1),
             ]
         case .beyond: [(.drift, 4), (.pause, 2), (.step, 1), (.crash, 2), (.lie, 1), (.crashEverybody, 1)]
         case .all:
@@ -93,6 +101,9 @@ package enum Profile: String, CaseIterable, Sendable {
         }
         let onDisk: [Fault.Kind] = [.rot, .misdirect, .fullDisk, .lie]
         conditions.logsInFiles = faults.contains { onDisk.contains($0.kind) } || isWild && chance(300)
+        if self == .clients || self == .all && chance(150) {
+            conditions.clients = [4, 20, self == .clients ? 100 : 8][draws.below(3, .schedule)]
+        }
         if isWild, chance(200) {
             conditions.lost = Array((0..<count).filter { _ in chance(400) }.prefix((count - 1) / 2))
         }
@@ -163,6 +174,12 @@ package enum Profile: String, CaseIterable, Sendable {
         case .drain: duration = draws.within(10 * ms...300 * ms, .schedule)
         case .changeRule: amount = draws.within(100...3_000, .schedule)
         case .fullDisk: duration = draws.within(50 * ms...2_000 * ms, .schedule)
+        case .clientCrash:
+            duration = draws.within(ms...2_000 * ms, .schedule)
+            amount = draws.within(1...8, .schedule)
+        case .clientPause:
+            duration = draws.within(10 * ms...4_000 * ms, .schedule)
+            amount = draws.within(1...8, .schedule)
         case .wipe, .oldDisk: duration = draws.within(1_000 * ms...2_000 * ms, .schedule)
         case .distrust, .campaign, .rot, .misdirect, .lie: break
         }

@@ -72,9 +72,9 @@ package struct Liveness {
         if Double(granted) < Liveness.leastUse(cluster) * ideal - 2 {
             problems.append((cluster.time, "'\(load.rule)' granted \(granted) of \(Int64(ideal)) tokens after healing"))
         }
-        // A holder without room for its allowances has to ask for every request; and see above.
+        // A node asks for its clients, too, and is one holder to the owner. A holder without room for its allowances has to ask for every request; and see above.
         let parameters = cluster.options.parameters
-        guard load.onlyNode == nil, cluster.options.tableCapacity >= cluster.bucketsAsked,
+        guard load.onlyNode == nil, cluster.clients.isEmpty, cluster.options.tableCapacity >= cluster.bucketsAsked,
             min(parameters.bucketsPerRange, parameters.boundsPerRange) >= 100
         else { return }
         let parts = cluster.living.map { ledger.granted(node: $0, from: from) }

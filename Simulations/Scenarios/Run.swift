@@ -44,6 +44,7 @@ package struct Run: Sendable {
         let end = formed + schedule.faultTime
         let load = LoadDriver(schedule.workload)
         load.start(cluster)
+        load.start(clients: schedule.conditions.clients, cluster)
         look(cluster)
         for (number, fault) in schedule.faults.enumerated() {
             cluster.after(fault.at) { Injector.inject(fault, number, $0, schedule) }

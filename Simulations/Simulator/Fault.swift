@@ -34,6 +34,10 @@ package struct Fault: Codable, Equatable, Sendable {
         case wipe
         /// As `wipe`, with a copy of the disk as it is now.
         case oldDisk
+        /// `amount` of the embedded clients die, with what they hold; others start in their places after `duration`.
+        case clientCrash
+        /// `amount` of the embedded clients stop for `duration` while their clocks go on.
+        case clientPause
         /// From now on the disk says that it has synced and has not. Outside the promise.
         case lie
         /// From now on the clock runs `amount` parts in 10^9 faster than true time (slower, if negative).

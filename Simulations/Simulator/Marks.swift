@@ -17,6 +17,7 @@ package struct Marks: Sendable {
         /// A log refused to start on a damaged disk.
         case damageFound
         case diskReplaced
+        case clientCrash
     }
 
     package private(set) var counts: [Int] = Array(repeating: 0, count: Mark.allCases.count)

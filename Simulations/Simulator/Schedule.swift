@@ -26,6 +26,8 @@ package struct Schedule: Codable, Equatable, Sendable {
         package var tinyBatches = false
         /// Disks are files, which the production log writes and recovers; else they are a model of what it does.
         package var logsInFiles = false
+        /// Embedded clients, which ask beside the nodes' own callers.
+        package var clients = 0
         /// Nodes that stay dead when the others have healed; never a majority.
         package var lost: [Int] = []
         /// Entries after which a node compacts its log.

@@ -30,6 +30,29 @@ final class LoadDriver {
         }
     }
 
+    /// So many embedded clients, each with one of the loads: together they ask for half as much as the nodes' own callers.
+    func start(clients count: Int, _ cluster: SimulatedCluster) {
+        for i in 0..<count {
+            let load = workload.loads[i % workload.loads.count]
+            let share = max(1, count / workload.loads.count)
+            let perSecond = min(50, max(1, load.perSecond * Double(cluster.nodes.count) / 2 / Double(share)))
+            let wait = workload.rules.first { $0.name == load.rule }?.delay ?? 0
+            let client = cluster.addClient()
+            askOn(client, load, wait, mean: Int64(1e9 / perSecond), cluster)
+        }
+    }
+
+    private func askOn(_ client: Int, _ load: Workload.Load, _ wait: Int64, mean: Int64, _ cluster: SimulatedCluster) {
+        let entity = 10_000 + client
+        cluster.after(cluster.draws.within(0...2 * mean, .load, entity)) { [self] cluster in
+            guard !hasStopped else { return }
+            let key = load.keys == 1 ? 0 : cluster.draws.below(load.keys, .key, entity)
+            let cost = cluster.draws.within(load.leastCost...load.mostCost, .cost, entity)
+            cluster.clientRequest(client, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
+            askOn(client, load, wait, mean: mean, cluster)
+        }
+    }
+
     private func ask(
         _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, mean: Int64, _ cluster: SimulatedCluster
     ) {

@@ -6,7 +6,7 @@ import WorkloadFiles
 
 /// What a run is made of.
 struct Choice: ParsableArguments {
-    @Option(help: "The faults: calm, lossy, split, disk, clock, all; beyond: clocks worse than promised.")
+    @Option(help: "The faults: calm, lossy, split, disk, clock, raft, clients, all; beyond: what is not promised.")
     var profile = "all"
 
     @Option(help: "Nodes, 3 or 5; by the seed if not given.")
