@@ -298,11 +298,14 @@ public struct Lender: ~Copyable {
         let interval = item.terms.emissionInterval
         let piece: Piece? = store.withTable(for: item.id) { table in
             guard let standing = table.standing(item.id, scaled: scaled) else { return nil }
-            let share = (standing.held - reserve) / Int64(max(1, holders))
+            let room = standing.held - reserve
+            let least = max(interval, request)
+            // A part for each of them; among many, two requests' worth to who comes first, or nobody would get anything. Who has had
+            // more than others waits behind the reserve.
+            let share = max(room / Int64(max(1, holders)), min(room, item.want, 2 * least))
             // Where the spans lie right before the axis, time is what a piece runs out of first.
             let isNear = standing.tat - standing.axis < item.terms.tolerance / 2
             let most = min(share, isNear ? max(item.want, Lender.pieceTime) : item.want)
-            let least = max(interval, request)
             guard most >= least else { return nil }
             return table.take(item.id, from: least, to: most, unit: interval, tag: bracket.tag, scaled: scaled)
         }
