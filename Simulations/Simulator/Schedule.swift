@@ -34,6 +34,27 @@ package struct Schedule: Codable, Equatable, Sendable {
         package var compactAfterEntries: UInt64 = 50_000
 
         package init() {}
+
+        /// What a schedule of before does not mention is as it was then: its default.
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            lossPermille = try values.decodeIfPresent(forKey: .lossPermille) ?? lossPermille
+            duplicatePermille = try values.decodeIfPresent(forKey: .duplicatePermille) ?? duplicatePermille
+            latePermille = try values.decodeIfPresent(forKey: .latePermille) ?? latePermille
+            rho = try values.decodeIfPresent(forKey: .rho) ?? rho
+            drift = try values.decodeIfPresent(forKey: .drift) ?? drift
+            syncNanoseconds = try values.decodeIfPresent(forKey: .syncNanoseconds) ?? syncNanoseconds
+            tableCapacity = try values.decodeIfPresent(forKey: .tableCapacity) ?? tableCapacity
+            grace = try values.decodeIfPresent(forKey: .grace) ?? grace
+            bucketsPerRange = try values.decodeIfPresent(forKey: .bucketsPerRange) ?? bucketsPerRange
+            boundsPerRange = try values.decodeIfPresent(forKey: .boundsPerRange) ?? boundsPerRange
+            retainedBytes = try values.decodeIfPresent(forKey: .retainedBytes) ?? retainedBytes
+            tinyBatches = try values.decodeIfPresent(forKey: .tinyBatches) ?? tinyBatches
+            logsInFiles = try values.decodeIfPresent(forKey: .logsInFiles) ?? logsInFiles
+            clients = try values.decodeIfPresent(forKey: .clients) ?? clients
+            lost = try values.decodeIfPresent(forKey: .lost) ?? lost
+            compactAfterEntries = try values.decodeIfPresent(forKey: .compactAfterEntries) ?? compactAfterEntries
+        }
     }
 
     package var version = Schedule.version
@@ -68,5 +89,11 @@ package struct Schedule: Codable, Equatable, Sendable {
             return "clocks beyond rho / 2"
         }
         return nil
+    }
+}
+
+extension KeyedDecodingContainer {
+    fileprivate func decodeIfPresent<Value: Decodable>(forKey key: Key) throws -> Value? {
+        try decodeIfPresent(Value.self, forKey: key)
     }
 }
