@@ -157,6 +157,7 @@ let testTargets: [Target] = [
             "MillraceServer", "Raft", serviceLifecycle, unixSignals,
             logging, nioCore, nioPosix,
         ]),
+    tests("SystemTimeTests", ["LimiterCore", "SystemTime"]),
     tests("MillraceThrottledTests", ["MillraceClient", "MillraceThrottled"]),
     tests("MillraceOutgoingTests", ["MillraceClient", "MillraceOutgoing", httpTypes]),
     tests(
@@ -168,7 +169,7 @@ let testTargets: [Target] = [
     tests("RuleFilesTests", ["LimiterCore", "RuleFiles"]),
     tests("WriteAheadLogTests", ["ByteCoding", "Raft", "WriteAheadLog"]),
     tests("PeerTransportTests", ["ByteCoding", "PeerTransport", "Raft", logging, nioCore, nioEmbedded, nioPosix]),
-    tests("SimulatorTests", ["LimiterCore", "RuleFiles", "Simulator", "Telling", "WorkloadFiles"]),
+    tests("SimulatorTests", ["LimiterCore", "Raft", "RuleFiles", "Simulator", "Telling", "WorkloadFiles"]),
     tests(
         "StudiesTests",
         ["Elections", "LimiterCore", "Plots", "RingElection", "Simulator", "Strategies", "StudyTools"]),

@@ -96,7 +96,7 @@ package struct SimulatedDisk {
                 }
             }
             pending.removeFirst()
-            apply(first, parts: .max)
+            durable.apply(first)
         }
         return true
     }
@@ -138,15 +138,14 @@ package struct SimulatedDisk {
             return begun > 0
         }
         guard case .parts(let parts) = death else {
-            for write in pending { apply(write, parts: .max) }
+            for write in pending { durable.apply(write) }
             return false
         }
         var left = parts
         var isTorn = false
         for write in pending where left > 0 {
-            let done = apply(write, parts: left)
-            let all = (write.snapshot == nil ? 0 : 1) + (write.hardState == nil ? 0 : 1) + write.entries.count
-            isTorn = isTorn || done > 0 && done < all
+            let done = durable.apply(write, parts: left)
+            isTorn = isTorn || done > 0 && done < write.parts
             left -= done
         }
         return isTorn
@@ -222,30 +221,6 @@ package struct SimulatedDisk {
             return "the snapshot of entry \(snapshot.index)"
         }
         return nil
-    }
-
-    @discardableResult
-    private mutating func apply(_ write: Write, parts: Int) -> Int {
-        var done = 0
-        if let snapshot = write.snapshot, done < parts {
-            durable.snapshot = snapshot
-            durable.entries = []
-            done += 1
-        }
-        if let hardState = write.hardState, done < parts {
-            durable.hardState = hardState
-            done += 1
-        }
-        for entry in write.entries where done < parts {
-            if let last = durable.entries.last, entry.index <= last.index {
-                durable.entries.removeAll { $0.index >= entry.index }
-            }
-            let previous = durable.entries.last?.index ?? durable.snapshot?.index ?? 0
-            precondition(entry.index == previous + 1, "entry \(entry.index) would leave a gap after \(previous)")
-            durable.entries.append(entry)
-            done += 1
-        }
-        return done
     }
 }
 

@@ -16,15 +16,19 @@ final class LoadDriver {
     func start(_ cluster: SimulatedCluster) {
         for (number, load) in workload.loads.enumerated() {
             for _ in 0..<8 { known.append(Array(repeating: nil, count: min(load.keys, LoadDriver.mostKnown))) }
-            let wait = workload.rules.first { $0.name == load.rule }?.delay ?? 0
+            let wait = wait(load)
             for node in cluster.nodes.indices where load.onlyNode == nil || load.onlyNode == node {
                 let entity = number * 8 + node
                 switch load.pattern {
                 case .steady:
                     guard load.perSecond > 0 else { continue }
-                    ask(load, entity, node, wait, mean: Int64(1e9 / load.perSecond), cluster)
+                    again(entity, in: 0...2 * Int64(1e9 / load.perSecond), cluster) { [self] cluster in
+                        ask(load, entity, node, wait, cluster)
+                    }
                 case .bursts(let every, let count):
-                    burst(load, entity, node, wait, every: every, of: count, cluster)
+                    again(entity, in: every / 2...every * 3 / 2, cluster) { [self] cluster in
+                        for _ in 0..<count { ask(load, entity, node, wait, cluster) }
+                    }
                 }
             }
         }
@@ -36,49 +40,42 @@ final class LoadDriver {
             let load = workload.loads[i % workload.loads.count]
             let share = max(1, count / workload.loads.count)
             let perSecond = min(50, max(1, load.perSecond * Double(cluster.nodes.count) / 2 / Double(share)))
-            let wait = workload.rules.first { $0.name == load.rule }?.delay ?? 0
+            let wait = wait(load)
             let client = cluster.addClient()
-            askOn(client, load, wait, mean: Int64(1e9 / perSecond), cluster)
+            let entity = 10_000 + client
+            again(entity, in: 0...2 * Int64(1e9 / perSecond), cluster) { cluster in
+                let (key, cost) = LoadDriver.draw(load, entity, cluster)
+                cluster.clientRequest(client, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
+            }
         }
     }
 
-    private func askOn(_ client: Int, _ load: Workload.Load, _ wait: Int64, mean: Int64, _ cluster: SimulatedCluster) {
-        let entity = 10_000 + client
-        cluster.after(cluster.draws.within(0...2 * mean, .load, entity)) { [self] cluster in
-            guard !hasStopped else { return }
-            let key = load.keys == 1 ? 0 : cluster.draws.below(load.keys, .key, entity)
-            let cost = cluster.draws.within(load.leastCost...load.mostCost, .cost, entity)
-            cluster.clientRequest(client, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
-            askOn(client, load, wait, mean: mean, cluster)
-        }
-    }
-
-    private func ask(
-        _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, mean: Int64, _ cluster: SimulatedCluster
+    /// Does something in random intervals, until the driver is stopped.
+    private func again(
+        _ entity: Int, in interval: ClosedRange<Int64>, _ cluster: SimulatedCluster,
+        _ body: @escaping (SimulatedCluster) -> Void
     ) {
-        cluster.after(cluster.draws.within(0...2 * mean, .load, entity)) { [self] cluster in
+        cluster.after(cluster.draws.within(interval, .load, entity)) { [self] cluster in
             guard !hasStopped else { return }
-            once(load, entity, node, wait, cluster)
-            ask(load, entity, node, wait, mean: mean, cluster)
+            body(cluster)
+            again(entity, in: interval, cluster, body)
         }
     }
 
-    private func burst(
-        _ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, every: Int64, of count: Int,
-        _ cluster: SimulatedCluster
-    ) {
-        cluster.after(cluster.draws.within(every / 2...every * 3 / 2, .load, entity)) { [self] cluster in
-            guard !hasStopped else { return }
-            for _ in 0..<count { once(load, entity, node, wait, cluster) }
-            burst(load, entity, node, wait, every: every, of: count, cluster)
-        }
-    }
+    /// How long a request of this load would wait for its turn, in nanoseconds.
+    private func wait(_ load: Workload.Load) -> Int64 { workload.rules.first { $0.name == load.rule }?.delay ?? 0 }
 
-    private func once(_ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, _ cluster: SimulatedCluster) {
+    /// Which key is asked for, and at what cost.
+    private static func draw(_ load: Workload.Load, _ entity: Int, _ cluster: SimulatedCluster) -> (Int, Int64) {
         let key = load.keys == 1 ? 0 : cluster.draws.below(load.keys, .key, entity)
         let cost =
             load.leastCost == load.mostCost
             ? load.leastCost : cluster.draws.within(load.leastCost...load.mostCost, .cost, entity)
+        return (key, cost)
+    }
+
+    private func ask(_ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, _ cluster: SimulatedCluster) {
+        let (key, cost) = LoadDriver.draw(load, entity, cluster)
         if key < LoadDriver.mostKnown {
             if known[entity][key]?.isValid(at: node, cluster) != true {
                 known[entity][key] = cluster.known(node, rule: load.rule, key: load.key(key))

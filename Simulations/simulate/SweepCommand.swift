@@ -60,8 +60,8 @@ struct SweepCommand: AsyncParsableCommand {
             }
             return try await group.reduce(into: Sweep.Summary()) { $0.add($1) }
         }
-        report(summary, took: Date().timeIntervalSince(began))
         let missing = missingMarks(summary)
+        report(summary, missing, took: Date().timeIntervalSince(began))
         if !summary.failed.isEmpty || !missing.isEmpty { throw ExitCode(1) }
     }
 
@@ -70,7 +70,7 @@ struct SweepCommand: AsyncParsableCommand {
         return Sweep.required(Profile(rawValue: choice.profile)!).filter { summary.marks[$0] == 0 }
     }
 
-    private func report(_ summary: Sweep.Summary, took: Double) {
+    private func report(_ summary: Sweep.Summary, _ missing: [Marks.Mark], took: Double) {
         say(
             "\(summary.runs) runs of profile \(choice.profile), \(summary.failed.count) failed; "
                 + String(
@@ -81,7 +81,6 @@ struct SweepCommand: AsyncParsableCommand {
         say("reached: " + Marks.Mark.allCases.map { "\($0.rawValue) \(summary.marks[$0])" }.joined(separator: ", "))
         let never = Marks.Mark.allCases.filter { summary.marks[$0] == 0 }
         if !never.isEmpty { say("never reached: " + never.map(\.rawValue).joined(separator: ", ")) }
-        let missing = missingMarks(summary)
         if !missing.isEmpty {
             say("FAILED: required and never reached: " + missing.map(\.rawValue).joined(separator: ", "))
         }

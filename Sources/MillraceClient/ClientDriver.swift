@@ -40,14 +40,12 @@ final class ClientDriver: @unchecked Sendable {
     private var failures = 0
     private var generator: SplitMix64
     private var ticker: RepeatedTask?
-    private var wallOffset: Int64?
+    private var clockJump = ClockJump()
     private var left: EventLoopPromise<Void>?
     private var isStopped = false
     /// Those that wait for the first rules.
     private var awaitingRules: [EventLoopPromise<Void>] = []
 
-    /// A step of the wall clock against ours by more than this means that one of them may have stood still.
-    private static let suspiciousStep: Int64 = 250_000_000
     /// Attempt `n` to connect (from 0) waits a random time up to `min(most, base * 2^n)` milliseconds.
     private static let reconnectBase: Int64 = 10
     private static let reconnectMost: Int64 = 1_000
@@ -165,14 +163,12 @@ final class ClientDriver: @unchecked Sendable {
 
     private func tick() {
         let now = SystemClock.now()
-        let offset = SystemClock.wall() - now.ns
-        if let known = wallOffset, abs(offset - known) > Self.suspiciousStep {
+        if let step = clockJump.step(now: now, wall: SystemClock.wall()) {
             logger.warning(
                 "the wall clock and the monotonic clock have jumped against each other: giving up the allowances",
-                metadata: ["step_ms": "\((offset - known) / 1_000_000)"])
+                metadata: ["step_ms": "\(step / 1_000_000)"])
             runtime.distrustClock()
         }
-        wallOffset = offset
         runtime.tick(now: now)
         finish(now)
         if runtime.isNodeSilent(now: now) { link?.end(why: "the node has fallen silent") }
@@ -289,16 +285,5 @@ extension ClientDriver: NodeLink.Delegate {
         if link.wasUp { logger.info("connection lost", metadata: ["address": "\(link.address)", "why": "\(why)"]) }
         runtime.disconnected()
         missed("\(link.address): \(why)")
-    }
-}
-
-extension Duration {
-    /// Whole nanoseconds; at the edge of what fits, the edge.
-    var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (high, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return seconds < 0 ? .min : .max }
-        let (sum, tooLarge) = high.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return tooLarge ? .max : sum
     }
 }

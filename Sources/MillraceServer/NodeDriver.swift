@@ -38,12 +38,9 @@ final class NodeDriver: @unchecked Sendable {
     private var nextSink = 0
     private var changes: [UInt64: EventLoopPromise<Completion.Result>] = [:]
     private var ticker: RepeatedTask?
-    private var wallOffset: Int64?
+    private var clockJump = ClockJump()
     private var drained: EventLoopPromise<Void>?
     private var isStopped = false
-
-    /// A step of the wall clock against ours by more than this means that one of them may have stood still.
-    private static let suspiciousStep: Int64 = 250_000_000
 
     init(
         runtime: consuming NodeRuntime<DecisionPath>, loop: any EventLoop, path: DecisionPath, wal: WriteAheadLog,
@@ -103,14 +100,12 @@ final class NodeDriver: @unchecked Sendable {
 
     private func tick() {
         let now = SystemClock.now()
-        let offset = SystemClock.wall() - now.ns
-        if let known = wallOffset, abs(offset - known) > NodeDriver.suspiciousStep {
+        if let step = clockJump.step(now: now, wall: SystemClock.wall()) {
             logger.warning(
                 "the wall clock and the monotonic clock have jumped against each other: giving up what was computed with them",
-                metadata: ["step_ms": "\((offset - known) / 1_000_000)"])
+                metadata: ["step_ms": "\(step / 1_000_000)"])
             runtime.distrustClock()
         }
-        wallOffset = offset
         runtime.tick(now: now)
         finish(now)
         noteReadiness(now)

@@ -1,3 +1,5 @@
+import MillraceClient
+
 /// How long to wait before trying again: exponential, with full jitter, and never before the limiter says.
 ///
 /// Attempt `n` (from 0) waits a random time from zero to `min(most, base * 2^n)`, added to what the limiter asked for: many callers that
@@ -40,16 +42,5 @@ public struct Backoff: Sendable, Hashable {
             ceiling = ceiling * 2
         }
         return min(ceiling, most)
-    }
-}
-
-extension Duration {
-    /// Whole nanoseconds; at the edge of what fits, the edge.
-    var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (high, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return seconds < 0 ? .min : .max }
-        let (sum, tooLarge) = high.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return tooLarge ? .max : sum
     }
 }

@@ -70,3 +70,34 @@ public struct PersistedState: Equatable, Sendable {
         self.entries = entries
     }
 }
+
+extension PersistedState {
+    /// What a disk holds once the first `parts` parts of a write are on it: its snapshot, its hard state, and each entry are one. For
+    /// disks in memory; returns how many parts there were.
+    @discardableResult
+    package mutating func apply(_ write: Write, parts: Int = .max) -> Int {
+        var done = 0
+        if let snapshot = write.snapshot, done < parts {
+            self.snapshot = snapshot
+            entries = []
+            done += 1
+        }
+        if let hardState = write.hardState, done < parts {
+            self.hardState = hardState
+            done += 1
+        }
+        for entry in write.entries where done < parts {
+            if let last = entries.last, entry.index <= last.index { entries.removeAll { $0.index >= entry.index } }
+            let previous = entries.last?.index ?? snapshot?.index ?? 0
+            precondition(entry.index == previous + 1, "entry \(entry.index) would leave a gap after \(previous)")
+            entries.append(entry)
+            done += 1
+        }
+        return done
+    }
+}
+
+extension Write {
+    /// How many parts a crash can tear it into.
+    package var parts: Int { (snapshot == nil ? 0 : 1) + (hardState == nil ? 0 : 1) + entries.count }
+}

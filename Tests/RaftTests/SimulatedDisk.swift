@@ -15,7 +15,7 @@ struct SimulatedDisk {
     /// Carries out the oldest pending write.
     mutating func completeFirst() -> Write {
         let write = pending.removeFirst()
-        apply(write, parts: .max)
+        durable.apply(write)
         return write
     }
 
@@ -24,14 +24,14 @@ struct SimulatedDisk {
         var left = parts
         for write in pending {
             guard left > 0 else { break }
-            left -= apply(write, parts: left)
+            left -= durable.apply(write, parts: left)
         }
         pending = []
     }
 
     /// How many parts the pending writes have: snapshots, hard states and entries.
     var pendingParts: Int {
-        pending.reduce(0) { $0 + ($1.snapshot == nil ? 0 : 1) + ($1.hardState == nil ? 0 : 1) + $1.entries.count }
+        pending.reduce(0) { $0 + $1.parts }
     }
 
     /// The driver's own snapshot, which keeps the entries after it.
@@ -46,29 +46,5 @@ struct SimulatedDisk {
             return nil
         }
         return durable.entries[Int(index - first)].term
-    }
-
-    @discardableResult
-    private mutating func apply(_ write: Write, parts: Int) -> Int {
-        var done = 0
-        if let snapshot = write.snapshot, done < parts {
-            durable.snapshot = snapshot
-            durable.entries = []
-            done += 1
-        }
-        if let hardState = write.hardState, done < parts {
-            durable.hardState = hardState
-            done += 1
-        }
-        for entry in write.entries where done < parts {
-            if let last = durable.entries.last, entry.index <= last.index {
-                durable.entries.removeAll { $0.index >= entry.index }
-            }
-            let previous = durable.entries.last?.index ?? durable.snapshot?.index ?? 0
-            precondition(entry.index == previous + 1, "entry \(entry.index) would leave a gap after \(previous)")
-            durable.entries.append(entry)
-            done += 1
-        }
-        return done
     }
 }

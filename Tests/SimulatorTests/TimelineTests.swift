@@ -1,4 +1,5 @@
 import Foundation
+import Raft
 import Telling
 import Testing
 
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func anyTextComesBackFromJSON() throws {
-        var random = SplitMix64(state: 7)
+        var random = SplitMix64(seed: 7)
         for _ in 0..<200 {
             var text = ""
             for _ in 0..<20 {
@@ -216,7 +217,7 @@ import Testing
     }
 
     @Test func aLongRunStaysBelowTwoMegabytes() {
-        var random = SplitMix64(state: 1)
+        var random = SplitMix64(seed: 1)
         var lines: [TraceLine] = []
         var keys: [Story.Key] = []
         for i in 0..<6 { keys.append(("k\(i)", 1000, 1_000_000_000, 20)) }
@@ -320,17 +321,4 @@ private final class ElementNames: NSObject, XMLParserDelegate {
         _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
         attributes: [String: String] = [:]
     ) { names.append(name) }
-}
-
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-private struct SplitMix64 {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

@@ -1,50 +1,20 @@
-import Foundation
-import Plots
 import StudyTools
 import Testing
 
 @testable import Elections
-
-enum Documents {
-    static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "docs/studies")
-
-    static func text(_ path: String) throws -> String {
-        try String(contentsOf: folder.appending(path: path), encoding: .utf8)
-    }
-
-    static func table(_ name: String, small: Bool = false) throws -> StudyTable {
-        let text = try text("data/\(small ? "small/" : "")\(name).csv")
-        return try #require(StudyTable(name, csv: text), "\(name).csv is no table")
-    }
-}
 
 @Suite struct ElectionStudyTests {
     /// The stored files are what `simulate elections --small --out docs/studies` writes, and that is the same everywhere.
     @Test func theSmallStudyIsTheStoredOne() throws {
         let tables = ElectionStudy(seed: 1, size: .small).run()
         #expect(tables.map(\.name) == ElectionStudy.names)
-        for table in tables {
-            #expect(
-                try table == Documents.table(table.name, small: true),
-                "\(table.name) has changed: run `simulate elections` with and without --small, --out docs/studies, and read what it says now"
-            )
-        }
+        try Documents.expectStored(tables, by: "simulate elections")
     }
 
     /// The document's tables and plots are those of the stored results.
     @Test func theDocumentShowsTheStoredTables() throws {
-        let tables = try ElectionStudy.names.map { try Documents.table($0) }
-        let pages = try #require(ElectionPages(tables))
-        let text = try Documents.text("elections.md")
-        for excerpt in pages.excerpts {
-            #expect(text.contains("<!-- table: \(excerpt.name) -->"), "\(excerpt.name) is not in the document")
-        }
-        #expect(DocumentTables.fill(text, with: pages.excerpts) == text)
-        for plot in pages.plots {
-            #expect(try Documents.text("plots/\(plot.name).svg") == plot.chart.svg, "\(plot.name).svg is an older one")
-            #expect(text.contains("plots/\(plot.name).svg"), "\(plot.name).svg is not shown")
-        }
+        let pages = try #require(ElectionPages(try ElectionStudy.names.map { try Documents.table($0) }))
+        try Documents.expectShown(pages.excerpts, pages.plots, in: "elections.md")
     }
 
     @Test func theSameSeedIsTheSameStudy() {

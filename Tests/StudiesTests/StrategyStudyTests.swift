@@ -1,5 +1,4 @@
 import LimiterCore
-import Plots
 import StudyTools
 import Testing
 
@@ -10,27 +9,13 @@ import Testing
     @Test func theSmallStudyIsTheStoredOne() throws {
         let tables = StrategyStudy(seed: 1, size: .small).run()
         #expect(tables.map(\.name) == StrategyStudy.names)
-        for table in tables {
-            #expect(
-                try table == Documents.table(table.name, small: true),
-                "\(table.name) has changed: run `simulate strategies` with and without --small, --out docs/studies, and read what it says now"
-            )
-        }
+        try Documents.expectStored(tables, by: "simulate strategies")
     }
 
     /// The document's tables and plots are those of the stored results.
     @Test func theDocumentShowsTheStoredTables() throws {
-        let tables = try StrategyStudy.names.map { try Documents.table($0) }
-        let pages = try #require(StrategyPages(tables))
-        let text = try Documents.text("coordination.md")
-        for excerpt in pages.excerpts {
-            #expect(text.contains("<!-- table: \(excerpt.name) -->"), "\(excerpt.name) is not in the document")
-        }
-        #expect(DocumentTables.fill(text, with: pages.excerpts) == text)
-        for plot in pages.plots {
-            #expect(try Documents.text("plots/\(plot.name).svg") == plot.chart.svg, "\(plot.name).svg is an older one")
-            #expect(text.contains("plots/\(plot.name).svg"), "\(plot.name).svg is not shown")
-        }
+        let pages = try #require(StrategyPages(try StrategyStudy.names.map { try Documents.table($0) }))
+        try Documents.expectShown(pages.excerpts, pages.plots, in: "coordination.md")
     }
 
     // MARK: What the document claims, on the full results
