@@ -20,7 +20,7 @@ extension PeerCodec {
         case .snapshotChunk(let chunk): (.snapshotChunk, 48 + 4 * chunk.voters.count + chunk.bytes.count)
         case .snapshotResponse: (.snapshotResponse, 32)
         case .staleTerm: (.staleTerm, 0)
-        case .logLost: (.logLost, 8)
+        case .unmatched: (.unmatched, 8)
         case .forward(let payload): (.forward, 4 + payload.count)
         }
     }
@@ -76,8 +76,8 @@ extension PeerCodec {
             writer.write(received)
         case .staleTerm:
             break
-        case .logLost(let lastIndex):
-            writer.write(lastIndex)
+        case .unmatched(let match):
+            writer.write(match)
         case .forward(let payload):
             writer.write(payload: payload)
         }
@@ -125,8 +125,8 @@ extension PeerCodec {
                 received: try reader.read())
         case .staleTerm:
             .staleTerm
-        case .logLost:
-            .logLost(lastIndex: try reader.read())
+        case .unmatched:
+            .unmatched(match: try reader.read())
         case .forward:
             .forward(payload: Array(try reader.readCounted(limit: Limits.payloadBytes)))
         case .report, .answer, .verdicts, .handOver:

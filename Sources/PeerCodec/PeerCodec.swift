@@ -32,7 +32,7 @@ public enum PeerCodec {
         case snapshotResponse = 11
         case staleTerm = 12
         case forward = 13
-        case logLost = 14
+        case unmatched = 14
         case report = 32
         case answer = 33
         case verdicts = 34
@@ -97,7 +97,7 @@ public enum PeerCodec {
         case .handOver:
             return .coordination(.handOver(range: try reader.readRange(), epoch: try reader.read()))
         case .preVote, .preVoteResponse, .vote, .voteResponse, .append, .appendResponse, .appendRejection, .heartbeat,
-            .heartbeatResponse, .snapshotChunk, .snapshotResponse, .staleTerm, .forward, .logLost:
+            .heartbeatResponse, .snapshotChunk, .snapshotResponse, .staleTerm, .forward, .unmatched:
             return .raft(try decodeRaft(kind, from: &reader))
         }
     }

@@ -34,8 +34,9 @@ public struct Message: Equatable, Sendable {
         case heartbeat(commit: LogIndex, sequence: UInt64)
         /// Echoes the sequence; `context` is the sender's ``RaftNode/heartbeatContext``.
         case heartbeatResponse(sequence: UInt64, context: [UInt8])
-        /// "I have nothing after `lastIndex`, though you count on it": this node's disk was replaced or reset while the leader led.
-        case logLost(lastIndex: LogIndex)
+        /// "Count on nothing of mine after `match`": answers a heartbeat whose commit index is beyond what this node knows to be equal
+        /// to the leader's log, because it was started anew since it acknowledged more, perhaps from another disk.
+        case unmatched(match: LogIndex)
         case snapshotChunk(SnapshotChunk)
         /// Answers the chunk at `offset` of the snapshot (`index`, `snapshotTerm`): the bytes before `received` are here.
         case snapshotResponse(index: LogIndex, snapshotTerm: Term, offset: UInt64, received: UInt64)

@@ -57,6 +57,8 @@ package enum RaftMutant: String, CaseIterable, Sendable {
     case truncatesMatching = "truncates-matching"
     /// A probe that was lost is never sent again (etcd #10308, #1828, etcd-io/raft #31: progress that is stuck).
     case neverProbesAgain = "never-probes-again"
+    /// A node that was started anew takes a heartbeat's commit index for its own log, whatever that holds.
+    case trustsOwnTail = "trusts-own-tail"
     /// A leader goes on counting on the copies of a disk that is there no more.
     case ignoresLostLogs = "ignores-lost-logs"
 

@@ -34,6 +34,7 @@ extension RaftNode {
         pendingAcknowledgement = nil
         term += 1
         vote = id
+        matchedIndex = 0
         drawElectionTimeout()
         resetAnswers()
         for peer in voters where peer != id {
@@ -99,6 +100,7 @@ extension RaftNode {
     private mutating func enter(_ newTerm: Term) {
         term = newTerm
         vote = nil
+        matchedIndex = 0
         leader = nil
         // It was for the leader of the old term, and the new one may replace the entries it spoke of.
         pendingAcknowledgement = nil
@@ -146,7 +148,7 @@ extension RaftNode {
             // has the only log that can win, could never stand again (etcd #8501). The round shows which are old.
             return true
         case .voteResponse, .appendResponse, .appendRejection, .heartbeatResponse, .snapshotResponse,
-            .logLost, .staleTerm:
+            .unmatched, .staleTerm:
             // An answer to what this node was in an earlier term.
             return false
         }

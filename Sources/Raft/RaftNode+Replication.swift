@@ -141,19 +141,20 @@ extension RaftNode {
         replicationDue = true
     }
 
-    /// A follower's disk has been reset or replaced: what it acknowledged counts no more.
+    /// A follower was started anew since it acknowledged, maybe from a disk that was replaced: where the logs part is to be found
+    /// again.
     ///
     /// This makes the way back of an operator work (one node at a time, the others well); that nothing was committed on the strength
     /// of a lost copy is for the operator to see to.
-    mutating func handleLostLog(_ peer: NodeID, lastIndex: LogIndex) {
-        guard role == .leader, let position = position(of: peer), lastIndex < progress[position].match,
+    mutating func handleUnmatched(_ peer: NodeID, match: LogIndex) {
+        guard role == .leader, let position = position(of: peer), match < progress[position].match,
             !isPlanted(.ignoresLostLogs)
         else { return }
         progress[position].lastContact = now
-        progress[position].match = lastIndex
+        progress[position].match = match
         progress[position].matchAtHeartbeat = 0
         progress[position].commitSent = 0
-        progress[position].probe(from: lastIndex + 1)
+        progress[position].probe(from: match + 1)
         replicationDue = true
     }
 
@@ -216,6 +217,7 @@ extension RaftNode {
             }
             log.append(entries[new...])
         }
+        matchedIndex = max(matchedIndex, lastNew)
         commitIndex = max(commitIndex, min(commit, isPlanted(.commitsUnmatched) ? log.lastIndex : lastNew))
         // Whatever is committed here is in the leader's log as well, even if this append was about less.
         pendingAcknowledgement = max(pendingAcknowledgement ?? 0, lastNew, commitIndex)
@@ -238,10 +240,12 @@ extension RaftNode {
     }
 
     mutating func handleHeartbeat(_ peer: NodeID, commit: LogIndex, sequence: UInt64) throws(PeerViolation) {
-        guard commit <= log.lastIndex else {
-            // Only what was acknowledged comes back as a commit index: this node's disk is not the one that acknowledged. That cannot be
-            // undone here; but as long as the leader counts on it, nothing would ever be sent.
-            send(.logLost(lastIndex: log.lastIndex), to: peer)
+        let matched = max(matchedIndex, commitIndex)
+        guard commit <= matched || isPlanted(.trustsOwnTail) && commit <= log.lastIndex else {
+            // Only what was acknowledged in this term comes back as a commit index. So this node was started anew since then, and
+            // what its disk holds may be something else: an operator may have replaced it. As long as the leader counts on it, nothing
+            // else would be sent.
+            send(.unmatched(match: matched), to: peer)
             return
         }
         commitIndex = max(commitIndex, commit)

@@ -99,6 +99,7 @@ extension RaftNode {
         log.replace(by: snapshot)
         voters = snapshot.voters
         commitIndex = snapshot.index
+        matchedIndex = snapshot.index
         acknowledge(commitIndex)
     }
 

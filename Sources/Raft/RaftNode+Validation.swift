@@ -24,7 +24,7 @@ extension RaftNode {
             try limit(previousIndex, "previous index")
             try limit(commit, "commit index")
             try validate(entries, after: (previousIndex, previousTerm), in: message.term)
-        case .appendResponse(let match):
+        case .appendResponse(let match), .unmatched(let match):
             try limit(match, "match index")
         case .appendRejection(let previousIndex, let hintIndex, _):
             guard previousIndex > 0, hintIndex <= previousIndex, previousIndex < Self.absurd else {
@@ -40,8 +40,6 @@ extension RaftNode {
             try validate(chunk, in: message.term)
         case .forward(let payload):
             try limit(payload.count, to: configuration.maxProposalBytes, "a forwarded proposal")
-        case .logLost(let lastIndex):
-            try limit(lastIndex, "last index")
         case .preVoteResponse, .voteResponse, .snapshotResponse, .staleTerm:
             break
         }

@@ -55,6 +55,9 @@ public struct RaftNode: Sendable {
     var replicationDue = false
 
     // A follower's state.
+    /// The log was seen to equal that of this term's leader up to here, since this node was started. (What is committed equals it
+    /// anyway: Leader Completeness.)
+    var matchedIndex: LogIndex = 0
     var incoming: IncomingSnapshot?
     /// The acknowledgement to send to the leader of this term; later ones include earlier ones.
     var pendingAcknowledgement: LogIndex?
@@ -161,8 +164,8 @@ public struct RaftNode: Sendable {
             try handleHeartbeat(message.from, commit: commit, sequence: sequence)
         case .heartbeatResponse(let sequence, let context):
             try handleHeartbeatResponse(message.from, sequence: sequence, context: context)
-        case .logLost(let lastIndex):
-            handleLostLog(message.from, lastIndex: lastIndex)
+        case .unmatched(let match):
+            handleUnmatched(message.from, match: match)
         case .snapshotChunk(let chunk):
             try follow(message.from)
             try handleChunk(chunk, from: message.from)

@@ -16,7 +16,7 @@ extension SplitMix64 {
         case 15: .coordination(.verdicts(session: number(), verdicts()))
         case 16: .coordination(.handOver(range: range(), epoch: number()))
         case 17:
-            .raft(Message(from: node(), to: node(), term: number(), body: .logLost(lastIndex: number())))
+            .raft(Message(from: node(), to: node(), term: number(), body: .unmatched(match: number())))
         default:
             .raft(Message(from: node(), to: node(), term: number(), body: body(ofKind: kind)))
         }

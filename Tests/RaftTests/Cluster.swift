@@ -87,8 +87,10 @@ struct Cluster {
     }
 
     /// The node's disk is replaced by an empty one, and the node started again.
-    mutating func wipe(_ id: UInt32) {
-        disks[Int(id) - 1] = SimulatedDisk()
+    mutating func wipe(_ id: UInt32) { swapDisk(id, for: PersistedState()) }
+
+    mutating func swapDisk(_ id: UInt32, for state: PersistedState) {
+        disks[Int(id) - 1] = SimulatedDisk(state)
         restart(id)
     }
 

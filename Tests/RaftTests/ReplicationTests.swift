@@ -65,16 +65,52 @@ struct ReplicationTests {
         #expect(cluster[1].status.commitIndex == 7)
     }
 
-    @Test("What a lost log says can only lower what is known of it")
-    func lostLog() throws {
+    @Test("An older copy of a disk with a tail that was replaced since takes no commit index for its own")
+    func olderDisk() throws {
+        // Node 3's disk is copied when it holds entry 2 of term 1, which node 1 alone has sent.
+        let old = PersistedState.log([1, 1], commit: 1)
+        var cluster = Cluster([.log([1], commit: 1), .log([1], commit: 1), old], .bare)
+        // A later leader replaces the entry, everybody acknowledges it, and then the old copy is put back.
+        cluster.isolate(3)
+        try cluster.campaign(2)
+        cluster.heal()
+        try cluster.tick(2, 4)
+        #expect(cluster[2].status.peers.map(\.match) == [2, 2])
+        cluster.swapDisk(3, for: old)
+        try cluster.tick(2, 8)
+        #expect(cluster[3].entries(from: 2).map(\.term) == [2])
+        #expect(cluster.applied[2].map(\.term) == [1, 2])
+    }
+
+    @Test("A heartbeat commits only what an append of the same term has matched")
+    func unmatchedHeartbeat() throws {
+        var follower = RaftNode(
+            id: NodeID(1), voters: [1, 2, 3].map { NodeID($0) }, configuration: .bare,
+            restored: .log([1, 1, 1], commit: 1), seed: 1)
+        try follower.hear(2, 1, .heartbeat(commit: 2, sequence: 1))
+        #expect(follower.drain().map(\.body) == [.unmatched(match: 1)])
+        #expect(follower.commitIndex == 1)
+        try follower.hear(2, 1, .append(previousIndex: 2, previousTerm: 1, commit: 1, entries: []))
+        _ = follower.drain()
+        try follower.hear(2, 1, .heartbeat(commit: 2, sequence: 2))
+        #expect(follower.drain().map(\.body) == [.heartbeatResponse(sequence: 2, context: [])])
+        #expect(follower.commitIndex == 2)
+        // What matched one leader's log says nothing of the next one's.
+        try follower.hear(3, 2, .heartbeat(commit: 3, sequence: 1))
+        #expect(follower.drain().map(\.body) == [.unmatched(match: 2)])
+        #expect(follower.commitIndex == 2)
+    }
+
+    @Test("What an unmatched follower says can only lower what is known of it")
+    func unmatched() throws {
         var node = try leader(.log([1, 1, 1]))
         try node.hear(2, 2, .appendResponse(match: 4))
-        try node.hear(2, 2, .logLost(lastIndex: 9))
+        try node.hear(2, 2, .unmatched(match: 9))
         #expect(node.status.peers[0].match == 4)
-        try node.hear(2, 2, .logLost(lastIndex: 1))
+        try node.hear(2, 2, .unmatched(match: 1))
         #expect(node.status.peers[0].match == 1)
         // Of an earlier term: it has been heard of since.
-        try node.hear(2, 1, .logLost(lastIndex: 0))
+        try node.hear(2, 1, .unmatched(match: 0))
         #expect(node.status.peers[0].match == 1)
     }
 

@@ -164,7 +164,7 @@ struct StorageTests {
     @Test("The commit index alone is worth no write")
     func commitWithoutWrite() throws {
         var follower = node(.log([1, 1]))
-        try follower.hear(2, 1, .heartbeat(commit: 2, sequence: 1))
+        try follower.hear(2, 1, .append(previousIndex: 2, previousTerm: 1, commit: 2, entries: []))
         let ready = try follower.nextReady()
         #expect(ready.write == nil)
         #expect(ready.committed.map(\.index) == [1, 2])
