@@ -142,6 +142,7 @@ let examples: [Target] = [
 /// Ring by ring.
 let testTargets: [Target] = [
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    library("TestSupport", path: "Tests/TestSupport"),
     tests("TidyTests", []),
     tests("ByteCodingTests", ["ByteCoding"]),
     tests("LimiterCoreTests", ["LimiterCore"]),
@@ -154,7 +155,7 @@ let testTargets: [Target] = [
         "MillraceClientTests",
         [
             "CAllocationCount", "ClientRuntime", "Coordination", "HTTPFrontend", "LimiterCore", "MillraceClient",
-            "MillraceServer", "Raft", serviceLifecycle, unixSignals,
+            "MillraceServer", "Raft", "TestSupport", serviceLifecycle, unixSignals,
             logging, nioCore, nioPosix,
         ]),
     tests("SystemTimeTests", ["LimiterCore", "SystemTime"]),
@@ -164,16 +165,20 @@ let testTargets: [Target] = [
         "MillraceHummingbirdTests",
         ["MillraceClient", "MillraceHummingbird", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
     tests("RESPTests", ["LimiterCore", "RESP"]),
-    tests("RESPFrontendTests", ["LimiterCore", "RESP", "RESPFrontend", logging, nioCore, nioPosix]),
-    tests("HTTPFrontendTests", ["HTTPFrontend", "LimiterCore", logging, nioCore, nioPosix, serviceLifecycle]),
+    tests("RESPFrontendTests", ["LimiterCore", "RESP", "RESPFrontend", "TestSupport", logging, nioCore, nioPosix]),
+    tests(
+        "HTTPFrontendTests",
+        ["HTTPFrontend", "LimiterCore", "TestSupport", logging, nioCore, nioPosix, serviceLifecycle]),
     tests("RuleFilesTests", ["LimiterCore", "RuleFiles"]),
     tests("WriteAheadLogTests", ["ByteCoding", "Raft", "WriteAheadLog"]),
-    tests("PeerTransportTests", ["ByteCoding", "PeerTransport", "Raft", logging, nioCore, nioEmbedded, nioPosix]),
+    tests(
+        "PeerTransportTests",
+        ["ByteCoding", "PeerTransport", "Raft", "TestSupport", logging, nioCore, nioEmbedded, nioPosix]),
     tests("SimulatorTests", ["LimiterCore", "Raft", "RuleFiles", "Simulator", "Telling", "WorkloadFiles"]),
     tests(
         "StudiesTests",
         ["Elections", "LimiterCore", "Plots", "RingElection", "Simulator", "Strategies", "StudyTools"]),
-    tests("IntegrationTests", ["millrace"]),
+    tests("IntegrationTests", ["TestSupport", "limited-service", "millrace", "worker-fleet"]),
 ]
 
 let package = Package(

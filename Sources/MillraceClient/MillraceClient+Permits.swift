@@ -3,8 +3,11 @@ import LimiterCore
 extension MillraceClient {
     /// One of several permits that are needed together.
     public struct Permit: Sendable, Hashable {
+        /// The name of the rule.
         public var rule: String
+        /// Whose bucket: 1 to 4,096 bytes of UTF-8.
         public var key: String
+        /// In tokens; not negative.
         public var cost: Int
 
         /// `cost` tokens of a key under a rule.

@@ -44,6 +44,7 @@ public struct MillraceClientError: Error, Equatable, Sendable, CustomStringConve
         public var description: String { kind.rawValue }
     }
 
+    /// What went wrong, for programs; ``message`` is for people.
     public var code: Code
     /// One sentence or two: what happened, and what to do.
     public var message: String

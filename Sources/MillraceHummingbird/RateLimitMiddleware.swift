@@ -57,6 +57,9 @@ public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
         self.whenUnavailable = whenUnavailable
     }
 
+    /// Asks for the request's cost and passes it on, or answers 429 (503 where nobody can tell) with a problem document (RFC 9457).
+    ///
+    /// - Throws: ``MillraceClient/MillraceClientError`` of a misuse, such as an unknown rule.
     @concurrent
     public func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response

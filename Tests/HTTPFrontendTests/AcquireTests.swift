@@ -1,11 +1,12 @@
 import LimiterCore
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import HTTPFrontend
 
 /// `POST /v1/acquire` as a client sees it.
-@Suite struct AcquireTests {
+@Suite(.inRealTime) struct AcquireTests {
     static let call = #"{"rule":"api","key":"user:42","cost":1}"#
 
     @Test func fourTokensPassAndTheFifthIsTold() async throws {

@@ -1,11 +1,12 @@
 import Foundation
 import LimiterCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import HTTPFrontend
 
-@Suite struct AdminTests {
+@Suite(.inRealTime) struct AdminTests {
     @Test func health() async throws {
         try await Bench.run { bench in
             #expect(try await bench.call("GET", "/healthz").body == #"{"status":"ok"}"#)

@@ -1,11 +1,12 @@
 import LimiterCore
 import Logging
 import NIOPosix
+import TestSupport
 import Testing
 
 @testable import HTTPFrontend
 
-@Suite struct ListeningTests {
+@Suite(.inRealTime) struct ListeningTests {
     func server(host: String = "127.0.0.1", port: Int) -> HTTPServer {
         let clock = ManualClock()
         let path = DecisionPath(capacity: 8, shards: 1) { clock.now }

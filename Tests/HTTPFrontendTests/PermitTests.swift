@@ -1,10 +1,11 @@
 import LimiterCore
+import TestSupport
 import Testing
 
 @testable import HTTPFrontend
 
 /// Several permits at once, and reservations, as a client sees them. The rules are those of ``Bench``: four tokens, two a second.
-@Suite struct PermitTests {
+@Suite(.inRealTime) struct PermitTests {
     private func permits(_ list: [(String, Int)]) -> String {
         let each = list.map { #"{"rule":"api","key":"\#($0.0)","cost":\#($0.1)}"# }
         return #"{"permits":["# + each.joined(separator: ",") + "]}"

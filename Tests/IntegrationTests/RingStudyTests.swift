@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 
 /// `millrace study lcr`: a ring of real sockets.
-@Suite struct RingStudyTests {
+@Suite(.inRealTime) struct RingStudyTests {
     @Test(arguments: [1, 2, 5, 40])
     func aRingElectsTheGreatest(nodes: Int) throws {
         let result = try Binary.run("study", "lcr", "--nodes", "\(nodes)", "--order", "descending")

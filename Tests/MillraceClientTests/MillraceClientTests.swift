@@ -5,12 +5,13 @@ import LimiterCore
 import MillraceServer
 import NIOCore
 import Raft
+import TestSupport
 import Testing
 
 @testable import MillraceClient
 
 /// The client against real nodes, over sockets. One after the other: each test has a cluster of its own.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .inRealTime, .timeLimit(.minutes(5)))
 struct MillraceClientTests {
     @Test func itCountsExactly() async throws {
         let rules = [try rule("five", 1, per: 3_600 * second, burst: 5)]

@@ -1,9 +1,10 @@
 import NIOCore
 import PeerTransport
 import Raft
+import TestSupport
 import Testing
 
-@Suite("Connections come, go and are replaced")
+@Suite("Connections come, go and are replaced", .inRealTime)
 struct ConnectionTests {
     private let nowhere = PeerAddress(host: "127.0.0.1", port: 1)
 

@@ -2,9 +2,10 @@ import NIOCore
 import NIOEmbedded
 import PeerTransport
 import Raft
+import TestSupport
 import Testing
 
-@Suite("Strangers and misconfigured nodes")
+@Suite("Strangers and misconfigured nodes", .inRealTime)
 struct HandshakeOnTheWireTests {
     /// A node 2 that knows nodes 1 and 3, at addresses where nobody is.
     private func node2(_ change: (inout PeerTransport.Configuration) -> Void = { _ in }) async throws

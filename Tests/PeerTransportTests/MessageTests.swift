@@ -1,9 +1,10 @@
 import NIOCore
 import PeerTransport
 import Raft
+import TestSupport
 import Testing
 
-@Suite("Messages between connected nodes")
+@Suite("Messages between connected nodes", .inRealTime)
 struct MessageTests {
     @Test("messages arrive in order, both ways, with one burst end after them")
     func ordering() async throws {

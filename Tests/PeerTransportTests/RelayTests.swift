@@ -1,9 +1,10 @@
 import NIOCore
 import PeerTransport
 import Raft
+import TestSupport
 import Testing
 
-@Suite("Messages through a third node")
+@Suite("Messages through a third node", .inRealTime)
 struct RelayTests {
     @Test("two nodes that cannot meet talk through the third, and see each other as the senders")
     func relay() async throws {

@@ -3,10 +3,11 @@ import Logging
 import NIOCore
 import NIOPosix
 import RESPFrontend
+import TestSupport
 import Testing
 
 /// Real sockets on loopback, raw bytes.
-@Suite struct ServerTests {
+@Suite(.inRealTime) struct ServerTests {
     static func server(_ node: TestNode, _ change: (inout RESPServer.Options) -> Void = { _ in }) async throws
         -> RESPServer
     {

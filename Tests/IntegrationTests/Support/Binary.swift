@@ -10,16 +10,22 @@ enum Binary {
             }
             return given
         }
+        return try path(of: "millrace")
+    }
+
+    /// Where a program of this package is that was built beside this test program.
+    static func path(of program: String) throws -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let folders = [own, CommandLine.arguments[0], Bundle.main.executablePath ?? ""].map {
             URL(fileURLWithPath: $0).deletingLastPathComponent()
         }
         for folder in folders {
-            let candidate = folder.appendingPathComponent("millrace").path
+            let candidate = folder.appendingPathComponent(program).path
             if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
         }
         throw HarnessError(
-            "there is no 'millrace' in \(folders.map(\.path)): build it with 'swift build', or name it in MILLRACE_BINARY"
+            "there is no '\(program)' in \(folders.map(\.path)): build it with 'swift build' (or name 'millrace' in "
+                + "MILLRACE_BINARY)"
         )
     }
 

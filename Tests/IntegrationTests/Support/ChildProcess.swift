@@ -14,8 +14,10 @@ final class ChildProcess: Sendable {
 
     /// Starts a program; standard output and standard error go to files, standard input is empty.
     ///
-    /// Variables that would configure a node by themselves are taken out of its environment.
-    init(_ executable: String, _ arguments: [String], output: String, errors: String) throws {
+    /// Variables that would configure a node by themselves are taken out of its environment, and `environment` is added.
+    init(
+        _ executable: String, _ arguments: [String], environment: [String: String] = [:], output: String, errors: String
+    ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -29,7 +31,11 @@ final class ChildProcess: Sendable {
         closeOnSpawn()
         var argv: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
         defer { for argument in argv { free(argument) } }
-        var variables: [UnsafeMutablePointer<CChar>?] = ChildProcess.inheritedEnvironment.map { strdup($0) } + [nil]
+        let added = environment.map { "\($0)=\($1)" }.sorted()
+        let inherited = ChildProcess.inheritedEnvironment.filter { line in
+            !environment.keys.contains { line.hasPrefix($0 + "=") }
+        }
+        var variables: [UnsafeMutablePointer<CChar>?] = (inherited + added).map { strdup($0) } + [nil]
         defer { for variable in variables { free(variable) } }
         var pid: pid_t = 0
         let result = posix_spawn(&pid, executable, &actions, nil, &argv, &variables)

@@ -13,9 +13,11 @@ struct HTTPAnswer {
 
 enum HTTPCall {
     static func send(
-        _ method: String, _ path: String, port: Int, body: String? = nil, timeout: Double = 10
+        _ method: String, _ path: String, port: Int, headers: [String: String] = [:], body: String? = nil,
+        timeout: Double = 10
     ) throws -> HTTPAnswer {
         var text = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n"
+        for (name, value) in headers { text += "\(name): \(value)\r\n" }
         if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
         return try raw(Array((text + "\r\n" + (body ?? "")).utf8), port: port, timeout: timeout)
     }

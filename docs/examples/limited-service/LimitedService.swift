@@ -4,6 +4,7 @@
 //     swift run -c release limited-service
 //     curl -i 127.0.0.1:8000/quotes -H 'x-user: ann'
 
+import Foundation
 import Hummingbird
 import Logging
 import MillraceClient
@@ -16,8 +17,10 @@ struct LimitedService {
         let logger = Logger(label: "limited-service")
 
         // One client for the whole process; any of these nodes will do.
+        let environment = ProcessInfo.processInfo.environment
+        let nodes = environment["MILLRACE_NODES"] ?? "127.0.0.1:7101,127.0.0.1:7102,127.0.0.1:7103"
         let client = try MillraceClient(
-            .init(nodes: .list(["127.0.0.1:7101", "127.0.0.1:7102", "127.0.0.1:7103"])), logger: logger)
+            .init(nodes: .list(nodes.split(separator: ",").map(String.init))), logger: logger)
 
         let router = Router()
         router.group("quotes")
@@ -38,8 +41,9 @@ struct LimitedService {
             return "A report for \(tenant).\n"
         }
 
+        let port = environment["PORT"].flatMap { Int($0) } ?? 8000
         let app = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 8000)),
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)),
             // The client starts before the server and stops after it, so that it reports the last usage.
             services: [client], logger: logger)
         try await app.runService()

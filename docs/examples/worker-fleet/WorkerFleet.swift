@@ -4,6 +4,7 @@
 //     swift run -c release worker-fleet 40          # forty jobs
 //     swift run -c release worker-fleet 40          # in another terminal, at the same time
 
+import Foundation
 import HTTPTypes
 import Logging
 import MillraceClient
@@ -17,8 +18,10 @@ struct WorkerFleet {
         var logger = Logger(label: "worker-fleet")
         logger.logLevel = .notice
         let jobs = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 20
+        let nodes =
+            ProcessInfo.processInfo.environment["MILLRACE_NODES"] ?? "127.0.0.1:7101,127.0.0.1:7102,127.0.0.1:7103"
         let client = try MillraceClient(
-            .init(nodes: .list(["127.0.0.1:7101", "127.0.0.1:7102", "127.0.0.1:7103"])), logger: logger)
+            .init(nodes: .list(nodes.split(separator: ",").map(String.init))), logger: logger)
         let workers = Workers(client: client, jobs: jobs)
         try await ServiceGroup(
             configuration: .init(
