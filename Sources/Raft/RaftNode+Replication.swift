@@ -240,8 +240,8 @@ extension RaftNode {
     }
 
     mutating func handleHeartbeat(_ peer: NodeID, commit: LogIndex, sequence: UInt64) throws(PeerViolation) {
-        let matched = max(matchedIndex, commitIndex)
-        guard commit <= matched || isPlanted(.trustsOwnTail) && commit <= log.lastIndex else {
+        let matched = isPlanted(.trustsOwnTail) ? log.lastIndex : max(matchedIndex, commitIndex)
+        guard commit <= matched else {
             // Only what was acknowledged in this term comes back as a commit index. So this node was started anew since then, and
             // what its disk holds may be something else: an operator may have replaced it. As long as the leader counts on it, nothing
             // else would be sent.
