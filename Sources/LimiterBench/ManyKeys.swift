@@ -1,4 +1,3 @@
-internal import CTableWalk
 internal import LimiterCore
 
 /// A table of many keys, asked for each once a pass in an order that no cache can guess, and the same in C.
@@ -7,7 +6,7 @@ final class ManyKeys {
 
     private let path: DecisionPath
     private let drift = DriftBound(partsPerBillion: 500_000)
-    private let table: OpaquePointer
+    private let table: TableWalk
     private let ids: [BucketID]
     private let limit: Limit
     private var mistakes = 0
@@ -19,7 +18,7 @@ final class ManyKeys {
         // Shards fill a little unevenly.
         let capacity = count + count / 10 + 4096
         path = DecisionPath(capacity: capacity, shards: ManyKeys.shards, clock: { ClockTime(ns: 0) })
-        guard let table = table_walk_create(capacity, ManyKeys.shards) else {
+        guard let table = TableWalk(capacity: capacity, shards: ManyKeys.shards) else {
             throw LocalBench.Failure(description: "no memory for a table of \(count) keys: ask for fewer")
         }
         self.table = table
@@ -41,15 +40,13 @@ final class ManyKeys {
                     id, span: (AxisTime(ns: 0), AxisTime(ns: 1 << 61)), tat: AxisTime(ns: 1 << 61), base: 0, tag: 1,
                     scaled: 0)
             }
-            guard installed, table_walk_insert(table, id.high, id.low, 0, 1 << 61) else {
+            guard installed, table.insert(id, end: 1 << 61) else {
                 throw LocalBench.Failure(description: "the tables cannot hold \(count) keys")
             }
         }
         // Sorted by a hash of its own kind: far from the order of insertion and from that of the slots.
         self.ids = ids.sorted { $0.low &* 0x9e37_79b9_7f4a_7c15 < $1.low &* 0x9e37_79b9_7f4a_7c15 }
     }
-
-    deinit { table_walk_destroy(table) }
 
     var isSound: Bool { mistakes == 0 }
 
@@ -75,7 +72,7 @@ final class ManyKeys {
         let time = limit.emissionInterval
         var i = 0
         while i < ids.count {
-            let rest = table_walk_spend(table, ids[i].high, ids[i].low, time, 1, scaled)
+            let rest = table.spend(ids[i], time: time, scaled: scaled)
             guard rest >= 0 else {
                 mistakes += 1
                 return

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import LimiterBench
 import LimiterCore
 import Logging
 import MillraceClient
@@ -47,8 +48,8 @@ struct BenchClientLocal {
     }
 
     /// Prints the table.
-    func run(rounds: Int, operations: Int) {
-        let reference = Reference(directory: directory)
+    func run(rounds: Int, operations: Int) throws {
+        let reference = try Reference(directory: directory, keys: keys)
         for threads in [1, 2] {
             measure(
                 "hot key, by name, \(threads) thread\(threads == 1 ? "" : "s")", threads, rounds, operations,
@@ -69,7 +70,7 @@ struct BenchClientLocal {
             measure(
                 "\(keys.count) keys, by name, \(threads) thread\(threads == 1 ? "" : "s")", threads, rounds, keys.count,
                 bound: "2x", { thread, count in decideMany(from: thread * keys.count / 2, count) },
-                reference: { reference.many(thread: $0, $1, keys, from: $0 * keys.count / 2) })
+                reference: { reference.many($1, keys, from: $0 * keys.count / 2) })
         }
     }
 
@@ -151,54 +152,54 @@ struct BenchClientLocal {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    /// One clock reading, one uncontended lock and the keyed hash; for many keys a walk over as many records besides.
+    /// One clock reading, one uncontended lock and the keyed hash; for many keys the keyed hash, the clock and the walk in C of
+    /// `bench local`.
     private final class Reference: Sendable {
         private let hash: KeyedHash
         private let seed: UInt64
         private let locks: [Lock]
         private let sum = Atomic<Int64>(0)
-        private nonisolated(unsafe) let table: UnsafeMutablePointer<UInt64>  // each thread touches what it hashes to
-        private static let slots = 1 << 21
+        private let table: TableWalk
+        private static let drift = DriftBound(partsPerBillion: 500_000)
 
         private final class Lock: Sendable {
             let mutex = Mutex<Int64>(0)
             private let padding = (0, 0, 0, 0, 0, 0, 0, 0)
         }
 
-        init(directory: RuleDirectory) {
+        init(directory: RuleDirectory, keys: [String]) throws {
             hash = directory.hash
             seed = hash.seed(ofRule: Array(BenchClientLocal.rule.utf8).span.bytes)
             locks = (0..<2).map { _ in Lock() }
-            table = .allocate(capacity: 8 * Self.slots)
-            table.initialize(repeating: 1, count: 8 * Self.slots)
+            guard let table = TableWalk(capacity: keys.count + keys.count / 10 + 4_096, shards: 64) else {
+                throw StartFailure(.failed, "no memory for a table of \(keys.count) keys: ask for fewer")
+            }
+            self.table = table
+            for key in keys where !table.insert(id(of: key), end: 1 << 61) {
+                throw StartFailure(.failed, "the table in C cannot hold \(keys.count) keys")
+            }
         }
 
-        deinit { table.deallocate() }
+        private func id(of key: String) -> BucketID {
+            hash.bucket(rule: seed, key: key.utf8Span.span.bytes, identity: (2, 0), tau: 1_000_000_000).1
+        }
 
         func hot(thread: Int, _ count: Int, _ key: String) {
             var mixed: Int64 = 0
-            let key = key.utf8Span.span.bytes
             for _ in 0..<count {
-                let (_, id) = hash.bucket(rule: seed, key: key, identity: (2, 0), tau: 1_000_000_000)
-                mixed ^= Int64(truncatingIfNeeded: id.low) ^ SystemClock.quick().ns
+                mixed ^= Int64(truncatingIfNeeded: id(of: key).low) ^ SystemClock.quick().ns
                 locks[thread].mutex.withLock { $0 &+= 1 }
             }
             sum.add(mixed & 1, ordering: .relaxed)
         }
 
-        /// A record is a cache line; each step depends on the one before.
-        func many(thread: Int, _ count: Int, _ keys: [String], from: Int) {
+        /// Each step depends on the one before, so that cache misses cannot overlap.
+        func many(_ count: Int, _ keys: [String], from: Int) {
             var i = from
             for _ in 0..<count {
-                let (_, id) = hash.bucket(
-                    rule: seed, key: keys[i].utf8Span.span.bytes, identity: (2, 0), tau: 1_000_000_000)
-                let slot = Int(truncatingIfNeeded: id.high) & (Self.slots - 1)
-                let now = SystemClock.quick().ns
-                let rest = locks[thread].mutex.withLock { sum -> UInt64 in
-                    sum &+= now
-                    table[8 * slot] &+= 1
-                    return table[8 * slot]
-                }
+                let rest = table.spend(
+                    id(of: keys[i]), time: 1_000_000, scaled: Self.drift.longest(SystemClock.quick().ns))
+                guard rest >= 0 else { fatalError("the table in C has lost a key") }
                 i = i &+ 1 &+ Int(rest &>> 62)
                 if i == keys.count { i = 0 }
             }
