@@ -164,7 +164,18 @@ public final class Node: Sendable {
     }
 
     /// Hands the ranges over, closes the front doors, says goodbye to the peers and closes the log.
-    public func stop() async {
+    ///
+    /// - Parameter handingOver: false where nobody will be left to take the ranges.
+    public func stop(handingOver: Bool = true) async {
+        if handingOver { await handOver() }
+        await resp?.stop()
+        try? await driver.loop.flatSubmit { self.driver.stop() }.get()
+        wal.close()
+        try? await runtimeGroup.shutdownGracefully()
+        logger.info("stopped")
+    }
+
+    private func handOver() async {
         logger.info("stopping: handing the ranges over")
         let drained = driver.loop.flatSubmit { self.driver.drain() }
         let timeout = driver.loop.scheduleTask(in: Node.drainTime) { [logger] in
@@ -172,11 +183,6 @@ public final class Node: Sendable {
         }
         _ = try? await drained.or(timeout.futureResult, on: driver.loop).get()
         timeout.cancel()
-        await resp?.stop()
-        try? await driver.loop.flatSubmit { self.driver.stop() }.get()
-        wal.close()
-        try? await runtimeGroup.shutdownGracefully()
-        logger.info("stopped")
     }
 
     /// Waits until the node can decide; false if the task is cancelled before.

@@ -71,7 +71,8 @@ private struct Running: Service {
             whenReady()
             try? await gracefulShutdown()
         }
-        for node in nodes { await node.stop() }
+        // More than one: the whole cluster is in this process, and ends with it.
+        for node in nodes { await node.stop(handingOver: nodes.count == 1) }
     }
 }
 

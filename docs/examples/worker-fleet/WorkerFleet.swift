@@ -14,7 +14,15 @@ import ServiceLifecycle
 
 @main
 struct WorkerFleet {
-    static func main() async throws {
+    static func main() async {
+        do { try await run() } catch {
+            // No cluster, no rule of this name: the error says what to do.
+            print("worker-fleet: \(error)")
+            exit(1)
+        }
+    }
+
+    static func run() async throws {
         var logger = Logger(label: "worker-fleet")
         logger.logLevel = .notice
         let jobs = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 20
@@ -44,17 +52,18 @@ struct Workers: Service {
         let clock = ContinuousClock()
         let start = clock.now
 
-        await withTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             for job in 1...max(1, jobs) {
                 group.addTask {
                     do {
                         try await Workers.call(partner, job)
-                    } catch {
+                    } catch is OutgoingLimiter.Refused {
                         // Over the quota for now: at lower priority, when there is room.
-                        try? later.put(job)
+                        try later.put(job)
                     }
                 }
             }
+            try await group.waitForAll()
         }
         print("\(jobs - later.count) calls in the first \(start.duration(to: clock.now)), \(later.count) put off")
 
