@@ -14,7 +14,18 @@ enum Injector {
             cluster.after(step) { inject(fault, number, $0, schedule, waited: waited + step) }
             return
         }
-        let node = target(fault.target, cluster, schedule)
+        switch fault.target {
+        case .elected: cluster.atNext(.elected) { inject(fault, number, at: $1, $0, schedule) }
+        case .voting: cluster.atNext(.voting) { inject(fault, number, at: $1, $0, schedule) }
+        case .committing: cluster.atNext(.committing) { inject(fault, number, at: $1, $0, schedule) }
+        case .node, .leader, .writing, .owner:
+            inject(fault, number, at: target(fault.target, cluster, schedule), cluster, schedule)
+        }
+    }
+
+    private static func inject(
+        _ fault: Fault, _ number: Int, at node: Int, _ cluster: SimulatedCluster, _ schedule: Schedule
+    ) {
         cluster.trace.note(
             "fault", at: cluster.time, node: node, [("number", .int(Int64(number))), ("what", .text(fault.text))])
         let process = cluster.nodes[node].process
@@ -50,6 +61,9 @@ enum Injector {
         case .stall:
             cluster.nodes[node].stall = fault.amount
             cluster.after(fault.duration) { $0.nodes[node].stall = 0 }
+        case .lag:
+            cluster.nodes[node].lag = fault.amount
+            cluster.after(fault.duration) { $0.nodes[node].lag = 0 }
         case .storm:
             let amount = Int(fault.amount)
             cluster.lossPermille += amount
@@ -75,10 +89,11 @@ enum Injector {
         case .wipe, .oldDisk:
             guard process != nil, cluster.nodes.allSatisfy({ !$0.isDamaged }) else { return }
             let copy = fault.kind == .oldDisk ? cluster.nodes[node].disk.image() : nil
-            cluster.after(fault.kind == .oldDisk ? 500_000_000 : 0) { cluster in
+            let rest = fault.amount > 0 ? fault.amount : 500_000_000
+            cluster.after(fault.kind == .oldDisk ? rest : 0) { cluster in
                 guard cluster.nodes[node].process != nil else { return }
                 cluster.crash(node)
-                replaceDisk(of: node, with: copy, after: max(fault.duration, 1_000_000_000), cluster)
+                replaceDisk(of: node, with: copy, after: fault.duration, cluster)
             }
         case .clientCrash:
             for i in clients(fault, cluster) where cluster.clients[i].process != nil {
@@ -105,6 +120,10 @@ enum Injector {
                 cluster.nodes[node].pausedUntil = cluster.time
                 cluster.act(node) { runtime, _ in runtime.distrustClock() }
             }
+        case .leap:
+            guard isUp else { return }
+            cluster.nodes[node].step(by: fault.amount)
+            cluster.act(node) { runtime, _ in runtime.distrustClock() }
         case .distrust:
             if isUp { cluster.act(node) { runtime, _ in runtime.distrustClock() } }
         case .drain:
@@ -114,6 +133,8 @@ enum Injector {
             cluster.after(300_000_000) { $0.crash(node, restartingAfter: fault.duration) }
         case .campaign:
             if isUp { cluster.act(node) { runtime, _ in runtime.campaign() } }
+        case .stand:
+            if isUp { cluster.act(node) { runtime, _ in runtime.stand() } }
         case .changeRule:
             changeRule(fault, isUp ? node : nil, cluster, schedule)
         }
@@ -169,6 +190,7 @@ enum Injector {
         switch target {
         case .node(let i): return i % cluster.nodes.count
         case .leader: return cluster.leader ?? 0
+        case .voting, .elected, .committing: return cluster.leader ?? 0
         case .writing: return cluster.living.first { cluster.nodes[$0].disk.isBusy } ?? cluster.leader ?? 0
         case .owner(let load):
             let load = schedule.workload.loads[load % schedule.workload.loads.count]

@@ -12,6 +12,9 @@ package enum Profile: String, CaseIterable, Sendable {
     case clock
     /// Elections all the time: short crashes, torn writes, one-way links and storms every few milliseconds, tiny batches, little load.
     case raft
+    /// Elections that meet each other at every moment that matters: candidates of one term, votes and answers that are late, leaders that are
+    /// cut off at once, and snapshots between.
+    case elections
     /// Embedded clients by the hundred, which die and stop at random, and nodes that do.
     case clients
     /// All of these, and handovers, elections and rule changes.
@@ -20,12 +23,14 @@ package enum Profile: String, CaseIterable, Sendable {
     case beyond
 
     /// Those that a sweep without a profile goes through.
-    package static let promised: [Profile] = [.calm, .lossy, .split, .disk, .clock, .raft, .clients, .all]
+    package static let promised: [Profile] = [
+        .calm, .lossy, .split, .disk, .clock, .raft, .elections, .clients, .all,
+    ]
 
     /// Faults with their weights.
     private var kinds: [(Fault.Kind, Int)] {
         switch self {
-        case .calm: []
+        case .calm, .elections: []
         case .lossy: [(.storm, 4), (.slowLinks, 3), (.oneWay, 1)]
         case .split: [(.isolate, 4), (.split, 3), (.oneWay, 3), (.cutFromLog, 4), (.campaign, 1)]
         case .disk:
@@ -66,6 +71,9 @@ package enum Profile: String, CaseIterable, Sendable {
     package func schedule(
         seed: UInt64, nodes: Int? = nil, seconds: Int64 = 6, workload: Workload? = nil
     ) -> Schedule {
+        if self == .elections {
+            return Elections.schedule(seed: seed, nodes: nodes, seconds: seconds, workload: workload)
+        }
         var draws = Draws(seed: seed ^ 0x5C4E_D01E)
         func chance(_ permille: Int) -> Bool { draws.chance(permille: permille, .schedule) }
         let isWild = self != .calm
@@ -181,7 +189,11 @@ package enum Profile: String, CaseIterable, Sendable {
             duration = draws.within(10 * ms...4_000 * ms, .schedule)
             amount = draws.within(1...8, .schedule)
         case .wipe, .oldDisk: duration = draws.within(1_000 * ms...2_000 * ms, .schedule)
-        case .distrust, .campaign, .rot, .misdirect, .lie: break
+        case .lag:
+            duration = draws.within(200 * ms...2_000 * ms, .schedule)
+            amount = draws.within(2 * ms...400 * ms, .schedule)
+        case .leap: amount = draws.within(ms...4_000 * ms, .schedule)
+        case .distrust, .campaign, .stand, .rot, .misdirect, .lie: break
         }
         // Where elections follow each other, what is broken has to be well again soon, or there are none.
         if self == .raft, duration > 0 { duration = max(ms, duration / 6) }

@@ -70,7 +70,7 @@ package class Invariant {
             : [Promise(rho: rho), AxisContinuity(rho: rho), SpanDisjointness()]
         return clocks + [
             LendingDisjointness(), ElectionSafety(), StateMachineSafety(), DurableCommit(), ReplicaAgreement(),
-            Monotony(), QueueLimits(), Accounting(), LogRecovery(),
+            Acknowledged(), Monotony(), QueueLimits(), Accounting(), LogRecovery(),
         ]
     }
 }

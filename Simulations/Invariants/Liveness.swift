@@ -1,5 +1,6 @@
 import Coordination
 import LimiterCore
+import NodeRuntime
 
 /// What has to come about once the faults are over: one leader, one owner for each range, every key granted that an ideal bucket would
 /// grant, use, and equal parts for equal holders. "Reject everything" fails here.
@@ -31,12 +32,47 @@ package struct Liveness {
         }
         cluster.run(until: healed + recovery)
         let start = cluster.time
+        let due = liveness.lag(cluster)
         cluster.run(for: measured)
+        liveness.judgeFollowers(cluster, due)
         // Clocks that break their promise may cost any amount of tokens.
         guard isPromised else { return liveness.violations }
         for load in workload.loads where load.isOverDemand { liveness.judge(load, cluster, from: start) }
         for load in workload.loads where load.keys == 1 { liveness.judgeGrants(load, cluster, workload, since: healed) }
         return liveness.violations
+    }
+
+    /// What each living node has applied, and what it has to apply.
+    private func lag(_ cluster: SimulatedCluster) -> [Int: (applied: UInt64, commit: UInt64)] {
+        guard let leader = cluster.leader else { return [:] }
+        let commit = cluster.nodes[leader].process!.runtime.commitIndex
+        return cluster.living.reduce(into: [:]) {
+            $0[$1] = (cluster.nodes[$1].process!.runtime.appliedIndex, commit)
+        }
+    }
+
+    /// Nobody is left behind: after healing every living node is in its leader's term, and whoever lacked something has got some of it.
+    private mutating func judgeFollowers(
+        _ cluster: SimulatedCluster, _ due: [Int: (applied: UInt64, commit: UInt64)]
+    ) {
+        guard let leader = cluster.leader else { return }
+        let term = cluster.nodes[leader].process!.runtime.term
+        for node in cluster.living {
+            let runtime = cluster.nodes[node].process!
+            if runtime.runtime.term != term || runtime.runtime.leader == nil {
+                problems.append(
+                    (
+                        cluster.time,
+                        "node \(node + 1) does not follow the leader of term \(term): it is in term \(runtime.runtime.term)"
+                    ))
+            } else if let due = due[node], due.applied < due.commit, runtime.runtime.appliedIndex == due.applied {
+                problems.append(
+                    (
+                        cluster.time,
+                        "node \(node + 1) has applied nothing after entry \(due.applied), \(due.commit) is committed"
+                    ))
+            }
+        }
     }
 
     private var violations: [Invariant.Violation] {

@@ -44,7 +44,9 @@ package enum Mutants {
     package static func schedule(try number: UInt64, of name: String) -> Schedule {
         let profiles: [Profile] =
             name.hasPrefix("raft.")
-            ? [.raft, .raft, .disk, .raft, .raft, .all] : [.all, .split, .disk, .all, .clock, .lossy, .raft]
-        return profiles[Int((number - 1) % UInt64(profiles.count))].schedule(seed: number)
+            ? [.raft, .elections, .disk, .elections, .raft, .elections, .all]
+            : [.all, .split, .disk, .all, .clock, .lossy, .raft]
+        let profile = profiles[Int((number - 1) % UInt64(profiles.count))]
+        return profile.schedule(seed: number, seconds: profile == .elections ? 12 : 6)
     }
 }

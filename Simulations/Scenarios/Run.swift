@@ -90,6 +90,11 @@ package struct Run: Sendable {
         options.syncTime = conditions.syncNanoseconds / 5...max(conditions.syncNanoseconds, 1)
         options.tableCapacity = conditions.tableCapacity
         options.compactAfterEntries = conditions.compactAfterEntries
+        options.preVote = conditions.preVote
+        options.checkQuorum = conditions.checkQuorum
+        if conditions.timingPercent != 100 {
+            options.timing = NodeConfiguration.Timing(percent: conditions.timingPercent)
+        }
         options.keepsTrace = keepsTrace
         return SimulatedCluster(seed: schedule.seed, options: options)
     }

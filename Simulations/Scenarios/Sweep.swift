@@ -40,6 +40,8 @@ package struct Sweep: Sendable {
         case .clock: [.election, .takeover, .zombie]
         case .raft:
             [.election, .compaction, .snapshotAdopted, .crashOfLeader, .crashDuringWrite, .tornWrite, .ruleChange]
+        case .elections:
+            [.election, .compaction, .snapshotAdopted, .crashOfLeader, .crashDuringWrite, .tornWrite, .ruleChange]
         case .clients: [.election, .takeover, .clientCrash]
         case .all:
             [

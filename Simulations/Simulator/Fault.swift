@@ -32,7 +32,7 @@ package struct Fault: Codable, Equatable, Sendable {
         case misdirect
         /// The node is stopped, and as soon as the others are well, after `duration` or later, started with an empty disk.
         case wipe
-        /// As `wipe`, with a copy of the disk as it is now.
+        /// As `wipe`, with a copy of the disk as it is now; the node goes on for `amount` nanoseconds (0: half a second) before it is stopped.
         case oldDisk
         /// `amount` of the embedded clients die, with what they hold; others start in their places after `duration`.
         case clientCrash
@@ -52,6 +52,12 @@ package struct Fault: Codable, Equatable, Sendable {
         case drain
         /// The node campaigns although all is well.
         case campaign
+        /// The node stands for election at once, without asking for pre-votes.
+        case stand
+        /// For `duration`, three in ten of the messages that the node sends are `amount` nanoseconds late: old answers.
+        case lag
+        /// The clock jumps ahead by `amount` nanoseconds, and the driver finds that out before it does anything else.
+        case leap
         /// A rule is applied again with another burst: `amount` in a thousand of the first.
         case changeRule
         /// The driver's sin: for `duration`, what a node has decided is sent only `amount` nanoseconds after the clock was read.
@@ -66,6 +72,12 @@ package struct Fault: Codable, Equatable, Sendable {
         case owner(load: Int)
         /// The first node that has a write under way, as soon as one has, for half a second: between a write and its sync.
         case writing
+        /// The next node that has a vote for another one on its way to its disk; waits half a second for it.
+        case voting
+        /// The next leader that commits something, at the moment it does; waits half a second for it.
+        case committing
+        /// The next node that is elected, at the moment it is; waits half a second for it.
+        case elected
     }
 
     /// Nanoseconds after the cluster has formed.
@@ -91,6 +103,9 @@ package struct Fault: Codable, Equatable, Sendable {
             case .leader: "the leader"
             case .owner(let load): "the owner of load \(load)"
             case .writing: "whoever writes"
+            case .voting: "whoever votes next"
+            case .elected: "whoever is elected next"
+            case .committing: "whoever commits next"
             }
         let length = duration > 0 ? " for \(duration / 1_000_000) ms" : ""
         return "\(kind.rawValue) \(whom)\(length)\(amount != 0 ? " (\(amount))" : "")"

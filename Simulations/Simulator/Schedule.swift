@@ -32,6 +32,11 @@ package struct Schedule: Codable, Equatable, Sendable {
         package var lost: [Int] = []
         /// Entries after which a node compacts its log.
         package var compactAfterEntries: UInt64 = 50_000
+        /// Raft's two switches.
+        package var preVote = true
+        package var checkQuorum = true
+        /// Heartbeats, elections, detection, patience and isolation, in percent of their defaults.
+        package var timingPercent: Int64 = 100
 
         package init() {}
 
@@ -54,6 +59,9 @@ package struct Schedule: Codable, Equatable, Sendable {
             clients = try values.decodeIfPresent(forKey: .clients) ?? clients
             lost = try values.decodeIfPresent(forKey: .lost) ?? lost
             compactAfterEntries = try values.decodeIfPresent(forKey: .compactAfterEntries) ?? compactAfterEntries
+            preVote = try values.decodeIfPresent(forKey: .preVote) ?? preVote
+            checkQuorum = try values.decodeIfPresent(forKey: .checkQuorum) ?? checkQuorum
+            timingPercent = try values.decodeIfPresent(forKey: .timingPercent) ?? timingPercent
         }
     }
 

@@ -30,6 +30,9 @@ package final class SimulatedCluster {
         package var compactAfterEntries: UInt64 = 50_000
         package var retainedBytes: Int?
         package var tinyBatches = false
+        /// Raft's two switches.
+        package var preVote = true
+        package var checkQuorum = true
         /// Whether disks are files, which the production log writes and recovers.
         package var logsInFiles = false
         /// Keep every event, not only their hash.
@@ -46,6 +49,16 @@ package final class SimulatedCluster {
         indirect case saved(Snapshot, node: Int, incarnation: UInt64)
         indirect case release([(to: NodeID, message: PeerMessage)], node: Int, incarnation: UInt64)
         case action((SimulatedCluster) -> Void)
+    }
+
+    /// A moment that a fault waits for.
+    enum Occasion {
+        /// A node has been elected.
+        case elected
+        /// A node's vote for another one is on its way to the disk.
+        case voting
+        /// A leader commits something.
+        case committing
     }
 
     private struct Asked {
@@ -103,6 +116,7 @@ package final class SimulatedCluster {
     package internal(set) var clients: [SimulatedClient] = []
     var nextConnection: UInt64 = 1
     package var marks = Marks()
+    private var awaited: [(occasion: Occasion, until: Int64, action: (SimulatedCluster, Int) -> Void)] = []
     package var lossPermille: Int
     package var duplicatePermille: Int
     package var latePermille: Int
@@ -168,6 +182,19 @@ package final class SimulatedCluster {
         push(.action(action), at: time + delay)
     }
 
+    /// Does something at the next `occasion`, right after the event that it is, with the node it happens to; nothing if there is none for
+    /// half a second.
+    func atNext(_ occasion: Occasion, _ action: @escaping (SimulatedCluster, Int) -> Void) {
+        awaited.removeAll { $0.until < time }
+        awaited.append((occasion, time + 500_000_000, action))
+    }
+
+    private func happened(_ occasion: Occasion, to node: Int) {
+        guard let at = awaited.firstIndex(where: { $0.occasion == occasion && $0.until >= time }) else { return }
+        let action = awaited.remove(at: at).action
+        after(0) { action($0, node) }
+    }
+
     private func push(_ event: Event, at time: Int64) { heap.push(event, at: time) }
 
     private func handle(_ event: Event) {
@@ -226,6 +253,9 @@ package final class SimulatedCluster {
         carryOut(process.runtime.finish(now: now), of: i, process)
         let vitals = process.runtime.vitals
         if vitals != process.vitals {
+            if !awaited.isEmpty, vitals.role == .leader, vitals.commitIndex > process.vitals?.commitIndex ?? .max {
+                happened(.committing, to: i)
+            }
             process.vitals = vitals
             for invariant in ofActions { invariant.acted(i, self) }
         }
@@ -235,6 +265,11 @@ package final class SimulatedCluster {
     private func carryOut(_ outputs: Outputs, of i: Int, _ process: SimulatedNode.Process) {
         for write in outputs.writes {
             let duration = draws.within(options.syncTime, .sync, i) + nodes[i].extraSync
+            if !awaited.isEmpty, let state = write.hardState, let vote = state.vote, vote.rawValue != UInt32(i + 1),
+                state.term > nodes[i].disk.durable.hardState.term || nodes[i].disk.durable.hardState.vote == nil
+            {
+                happened(.voting, to: i)
+            }
             let done = nodes[i].disk.enqueue(write, at: time, taking: duration)
             push(.written(write.number, node: i, incarnation: process.incarnation), at: done)
         }
@@ -286,6 +321,7 @@ package final class SimulatedCluster {
             var delay = draws.within(options.delay, .delay, link)
             if draws.chance(permille: latePermille, .lateness, link) { delay *= draws.within(1...50, .lateness, link) }
             delay += nodes[i].extraDelay + nodes[j].extraDelay
+            if nodes[i].lag > 0, draws.chance(permille: 300, .lateness, 1_000 + link) { delay += nodes[i].lag }
             push(.message(message, from: NodeID(UInt32(i + 1)), to: j), at: time + delay)
         }
     }
@@ -300,6 +336,7 @@ package final class SimulatedCluster {
         case .roleChanged(let role, let term):
             if role == .leader {
                 marks.reach(.election)
+                if !awaited.isEmpty { happened(.elected, to: i) }
                 trace.note("leader", at: time, node: i, [("term", .int(Int64(term)))])
             } else {
                 trace.note("role", at: time, node: i, [("role", .text("\(role)")), ("term", .int(Int64(term)))])
@@ -521,6 +558,8 @@ package final class SimulatedCluster {
             incarnation: incarnation, seed: draws.next(.process, i), genesis: genesis, timing: options.timing)
         configuration.compactAfterEntries = options.compactAfterEntries
         if let bytes = options.retainedBytes { configuration.raft.maxRetainedBytes = bytes }
+        configuration.raft.preVote = options.preVote
+        configuration.raft.checkQuorum = options.checkQuorum
         if options.tinyBatches {
             configuration.raft.maxBytesPerAppend = 1
             configuration.raft.maxInflightAppends = 2
@@ -644,7 +683,9 @@ package final class SimulatedCluster {
     /// All links carry again, at their usual speed, and nobody is cut off from the log.
     package func heal() {
         cutLinks = Array(repeating: 0, count: cutLinks.count)
+        awaited = []
         for node in nodes {
+            node.lag = 0
             node.isCutFromLog = false
             node.extraDelay = 0
             node.extraSync = 0

@@ -195,6 +195,9 @@ package struct SimulatedDisk {
         return durable.entries[Int(index - first)].term
     }
 
+    /// Where the log on it ends.
+    package var lastIndex: UInt64 { durable.entries.last?.index ?? durable.snapshot?.index ?? 0 }
+
     /// What of the `known` state, which had been synced, is not in a recovered one. A write that was under way may have moved the term,
     /// or replaced entries at the end by ones of a later term.
     private static func loss(of known: PersistedState, in found: PersistedState) -> String? {

@@ -35,6 +35,8 @@ package final class SimulatedNode {
     @exclusivity(unchecked) package var isCutFromLog = false
     /// Added to the delay of whatever comes or goes.
     @exclusivity(unchecked) var extraDelay: Int64 = 0
+    /// Added to the delay of three in ten of what it sends.
+    @exclusivity(unchecked) var lag: Int64 = 0
     /// Added to the time of each write.
     @exclusivity(unchecked) var extraSync: Int64 = 0
     /// How long after the clock reading what it led to leaves the process.

@@ -28,6 +28,7 @@ extension NodeRuntime {
 
     package var role: Role { raft.role }
     package var term: Term { raft.term }
+    package var leader: NodeID? { raft.leader }
     package var commitIndex: LogIndex { raft.commitIndex }
     package var appliedIndex: LogIndex { state.applied }
     package var firstIndex: LogIndex { raft.firstIndex }
@@ -76,4 +77,7 @@ extension NodeRuntime {
 extension NodeRuntime {
     /// Campaigns although nothing calls for it: a random choice inside our own code, for simulations.
     package mutating func campaign() { raft.campaign() }
+
+    /// Stands for election without asking first: another one.
+    package mutating func stand() { raft.stand() }
 }

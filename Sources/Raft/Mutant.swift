@@ -51,7 +51,8 @@ package enum RaftMutant: String, CaseIterable, Sendable {
     case followsOldLeader = "follows-old-leader"
     /// A heartbeat carries a commit index beyond what the follower was seen to hold.
     case unclampedHeartbeats = "unclamped-heartbeats"
-    /// A follower commits entries behind those that an append vouches for (paper, figure 2: "index of last new entry").
+    /// A follower commits entries behind those that an append vouches for (paper, figure 2: "index of last new entry"), under a leader that steps
+    /// back one entry further than it must, as any leader may: after ours nothing would be left to go wrong.
     case commitsUnmatched = "commits-unmatched"
     /// An append removes entries that agree with it, and so those that a newer one has brought (openraft 9540c904).
     case truncatesMatching = "truncates-matching"

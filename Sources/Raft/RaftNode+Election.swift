@@ -14,6 +14,12 @@ extension RaftNode {
         }
     }
 
+    /// Stands for election at once, as if the pre-votes had been won: a random choice inside our own code, for simulations.
+    package mutating func stand() {
+        guard role != .leader, voters.contains(id) else { return }
+        startCampaign()
+    }
+
     /// Changes nothing that would have to be durable: whoever only asks makes no promise.
     private mutating func startPreVote() {
         role = .preCandidate

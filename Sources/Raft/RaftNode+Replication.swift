@@ -136,7 +136,8 @@ extension RaftNode {
             let hinted = min(hint.index, previousIndex - 1)
             // Nil if the follower's log parts from ours before what is held here: it will get a snapshot.
             let agreed = log.lastIndex(notAfter: hinted, termAtMost: hint.term) ?? min(hinted, log.baseIndex - 1)
-            progress[position].probe(from: agreed + 1)
+            // A leader may step back further than it must; ours never does, and so its followers could not go wrong.
+            progress[position].probe(from: agreed + (isPlanted(.commitsUnmatched) && agreed > 0 ? 0 : 1))
         }
         replicationDue = true
     }
