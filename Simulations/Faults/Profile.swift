@@ -15,6 +15,9 @@ package enum Profile: String, CaseIterable, Sendable {
     /// Elections that meet each other at every moment that matters: candidates of one term, votes and answers that are late, leaders that are
     /// cut off at once, and snapshots between.
     case elections
+    /// Ranges that change hands at every moment that matters: zombies at both ends of the clocks' rates, processes that distrust their clocks while they
+    /// are cut off, hand-overs in many parts, tables too small for their keys, rules that change under load.
+    case takeovers
     /// Embedded clients by the hundred, which die and stop at random, and nodes that do.
     case clients
     /// All of these, and handovers, elections and rule changes.
@@ -24,13 +27,13 @@ package enum Profile: String, CaseIterable, Sendable {
 
     /// Those that a sweep without a profile goes through.
     package static let promised: [Profile] = [
-        .calm, .lossy, .split, .disk, .clock, .raft, .elections, .clients, .all,
+        .calm, .lossy, .split, .disk, .clock, .raft, .elections, .takeovers, .clients, .all,
     ]
 
     /// Faults with their weights.
     private var kinds: [(Fault.Kind, Int)] {
         switch self {
-        case .calm, .elections: []
+        case .calm, .elections, .takeovers: []
         case .lossy: [(.storm, 4), (.slowLinks, 3), (.oneWay, 1)]
         case .split: [(.isolate, 4), (.split, 3), (.oneWay, 3), (.cutFromLog, 4), (.campaign, 1)]
         case .disk:
@@ -73,6 +76,9 @@ package enum Profile: String, CaseIterable, Sendable {
     ) -> Schedule {
         if self == .elections {
             return Elections.schedule(seed: seed, nodes: nodes, seconds: seconds, workload: workload)
+        }
+        if self == .takeovers {
+            return Takeovers.schedule(seed: seed, nodes: nodes, seconds: seconds, workload: workload)
         }
         var draws = Draws(seed: seed ^ 0x5C4E_D01E)
         func chance(_ permille: Int) -> Bool { draws.chance(permille: permille, .schedule) }

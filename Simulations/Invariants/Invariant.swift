@@ -50,8 +50,12 @@ package class Invariant {
     func said(_ message: PeerMessage, by node: Int, to: Int, _ cluster: SimulatedCluster) {}
     /// A node has handed a message to the network for an embedded client.
     func said(_ message: ClientMessage, by node: Int, to client: ClientID, _ cluster: SimulatedCluster) {}
+    /// A node has taken in an owner's answer.
+    func heard(_ answer: Answer, by node: Int, _ cluster: SimulatedCluster) {}
     /// An owner has admitted a request that is due at `time`.
     func ownerAdmitted(_ admission: Owner.Admission, at time: Int64, by node: Int, _ cluster: SimulatedCluster) {}
+    /// An owner has lent a span, to another node or to its own.
+    func ownerLent(_ loan: Owner.Loan, by node: Int, _ cluster: SimulatedCluster) {}
     /// A holder has admitted `span` virtual nanoseconds from an allowance, now.
     func holderAdmitted(_ bucket: Bucket, _ span: Int64, by node: Int, _ cluster: SimulatedCluster) {}
     /// Every 20 ms: what is too dear to check at every event.
@@ -67,9 +71,10 @@ package class Invariant {
         let clocks: [Invariant] =
             beyond > 0
             ? [Promise(rho: rho + 4 * beyond, stretch: 4 * beyond)]
-            : [Promise(rho: rho), AxisContinuity(rho: rho), SpanDisjointness()]
+            : [Promise(rho: rho), AxisContinuity(rho: rho), SpanDisjointness(), Expiry(rho: rho), ZombieMargin()]
         return clocks + [
-            LendingDisjointness(), ElectionSafety(), StateMachineSafety(), DurableCommit(), ReplicaAgreement(),
+            LendingDisjointness(), Answers(), CarriedTokens(), ElectionSafety(), StateMachineSafety(), DurableCommit(),
+            ReplicaAgreement(),
             Acknowledged(), Monotony(), QueueLimits(), Accounting(), LogRecovery(),
         ]
     }

@@ -4,26 +4,14 @@ import NodeRuntime
 
 /// No two spans of a bucket that were handed out have an instant in common: not by two owners, not by one twice (design, section 2).
 ///
-/// It sees allowances in the answers as they leave the owner, and what owners spend themselves in their own notes.
+/// It sees what owners lend and spend in their own notes, also what they lend to their own nodes.
 final class SpanDisjointness: Invariant {
     private var spans: [BucketID: HandedOut] = [:]
-    /// Answers are repeated; each counts once.
-    private var answered: [[Int]: UInt64] = [:]
 
-    init() { super.init("SpanDisjointness", messages: true, admissions: true) }
+    init() { super.init("SpanDisjointness", admissions: true) }
 
-    override func said(_ message: PeerMessage, by node: Int, to: Int, _ cluster: SimulatedCluster) {
-        guard case .coordination(.answer(let answer)) = message, let process = cluster.nodes[node].process else {
-            return
-        }
-        // A conversation's answers come in the order of their numbers.
-        let conversation = [Int(process.incarnation), to, Int(truncatingIfNeeded: answer.session)]
-        guard answer.number > answered[conversation] ?? 0 else { return }
-        answered[conversation] = answer.number
-        for item in answer.items {
-            guard let allowance = item.allowance else { continue }
-            note(item.id, allowance.start.ns, allowance.end.ns, node, cluster, "lent")
-        }
+    override func ownerLent(_ loan: Owner.Loan, by node: Int, _ cluster: SimulatedCluster) {
+        note(loan.id, loan.start.ns, loan.end.ns, node, cluster, "lent")
     }
 
     override func ownerAdmitted(

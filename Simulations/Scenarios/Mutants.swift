@@ -45,8 +45,8 @@ package enum Mutants {
         let profiles: [Profile] =
             name.hasPrefix("raft.")
             ? [.raft, .elections, .disk, .elections, .raft, .elections, .all]
-            : [.all, .split, .disk, .all, .clock, .lossy, .raft]
+            : [.all, .takeovers, .split, .disk, .takeovers, .all, .clock, .takeovers, .lossy, .raft]
         let profile = profiles[Int((number - 1) % UInt64(profiles.count))]
-        return profile.schedule(seed: number, seconds: profile == .elections ? 12 : 6)
+        return profile.schedule(seed: number, seconds: profile == .elections || profile == .takeovers ? 12 : 6)
     }
 }

@@ -35,7 +35,7 @@ package struct Run: Sendable {
         } else {
             // A clock that jumps unnoticed breaks every promise that is made by clocks; Raft's stand.
             cluster.invariants = Invariant.all(rho: schedule.conditions.rho).filter {
-                !["Promise", "AxisContinuity", "SpanDisjointness"].contains($0.name)
+                !["Promise", "AxisContinuity", "SpanDisjointness", "Expiry", "ZombieMargin"].contains($0.name)
             }
         }
         for i in cluster.nodes.indices { for invariant in cluster.invariants { invariant.started(i, cluster) } }
@@ -78,6 +78,8 @@ package struct Run: Sendable {
         options.rules = try schedule.workload.rules.map { try $0.rule() }
         options.parameters.rho = conditions.rho
         options.parameters.grace = conditions.grace
+        options.parameters.leastSlack = conditions.leastSlack
+        options.boundsPerCommand = conditions.boundsPerCommand
         options.parameters.bucketsPerRange = conditions.bucketsPerRange
         options.parameters.boundsPerRange = conditions.boundsPerRange
         options.retainedBytes = conditions.retainedBytes

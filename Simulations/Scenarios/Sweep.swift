@@ -42,6 +42,11 @@ package struct Sweep: Sendable {
             [.election, .compaction, .snapshotAdopted, .crashOfLeader, .crashDuringWrite, .tornWrite, .ruleChange]
         case .elections:
             [.election, .compaction, .snapshotAdopted, .crashOfLeader, .crashDuringWrite, .tornWrite, .ruleChange]
+        case .takeovers:
+            [
+                .election, .takeover, .compaction, .snapshotAdopted, .zombie, .handOver, .ruleChange, .forgotten,
+                .repeatedReport,
+            ]
         case .clients: [.election, .takeover, .clientCrash]
         case .all:
             [

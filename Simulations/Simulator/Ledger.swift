@@ -9,6 +9,9 @@ package struct Ledger {
     }
 
     package let limit: Limit
+    /// What nodes' callers call it: the same for all versions of its rule.
+    package var key: String?
+    package let range: RangeID?
     /// The furthest that an admission may be due beyond the burst.
     package var longestWait: Int64 = 0
     /// Requests, in the order in which they were made.
@@ -26,7 +29,10 @@ package struct Ledger {
     /// Admitted by `onIsolation`, outside the promise.
     package private(set) var isolated = 0
 
-    package init(limit: Limit) { self.limit = limit }
+    package init(limit: Limit, range: RangeID? = nil) {
+        self.limit = limit
+        self.range = range
+    }
 
     package mutating func offer(cost: Int64, wait: Int64 = 0, at time: Int64) {
         offered.append((time, cost))

@@ -32,6 +32,10 @@ package struct Schedule: Codable, Equatable, Sendable {
         package var lost: [Int] = []
         /// Entries after which a node compacts its log.
         package var compactAfterEntries: UInt64 = 50_000
+        /// The stretch of virtual time that any bucket may run ahead without a log record, in nanoseconds.
+        package var leastSlack: Int64 = 250_000_000
+        /// The most bounds in one command.
+        package var boundsPerCommand = 8_192
         /// Raft's two switches.
         package var preVote = true
         package var checkQuorum = true
@@ -59,6 +63,8 @@ package struct Schedule: Codable, Equatable, Sendable {
             clients = try values.decodeIfPresent(forKey: .clients) ?? clients
             lost = try values.decodeIfPresent(forKey: .lost) ?? lost
             compactAfterEntries = try values.decodeIfPresent(forKey: .compactAfterEntries) ?? compactAfterEntries
+            leastSlack = try values.decodeIfPresent(forKey: .leastSlack) ?? leastSlack
+            boundsPerCommand = try values.decodeIfPresent(forKey: .boundsPerCommand) ?? boundsPerCommand
             preVote = try values.decodeIfPresent(forKey: .preVote) ?? preVote
             checkQuorum = try values.decodeIfPresent(forKey: .checkQuorum) ?? checkQuorum
             timingPercent = try values.decodeIfPresent(forKey: .timingPercent) ?? timingPercent

@@ -30,6 +30,7 @@ package final class SimulatedCluster {
         package var compactAfterEntries: UInt64 = 50_000
         package var retainedBytes: Int?
         package var tinyBatches = false
+        package var boundsPerCommand = 8_192
         /// Raft's two switches.
         package var preVote = true
         package var checkQuorum = true
@@ -216,6 +217,9 @@ package final class SimulatedCluster {
                     self.failures.append("node \(i + 1) refused a message of node \(from): \(error)")
                 }
             }
+            if case .coordination(.answer(let answer)) = message {
+                for invariant in ofMessages { invariant.heard(answer, by: i, self) }
+            }
         case .written(let number, let i, let incarnation):
             guard let process = nodes[i].process, process.incarnation == incarnation, !isPaused(i, event) else {
                 return
@@ -283,6 +287,9 @@ package final class SimulatedCluster {
                 .release(outputs.messages, node: i, incarnation: process.incarnation), at: time + nodes[i].stall)
         } else {
             for (target, message) in outputs.messages { send(message, from: i, to: Int(target.rawValue) - 1) }
+        }
+        for loan in outputs.loans {
+            for invariant in ofAdmissions { invariant.ownerLent(loan, by: i, self) }
         }
         for (target, message) in outputs.messages {
             for invariant in ofMessages { invariant.said(message, by: i, to: Int(target.rawValue) - 1, self) }
@@ -412,17 +419,21 @@ package final class SimulatedCluster {
     }
 
     private func known(_ bucket: Bucket, _ key: String, _ directory: RuleDirectory) -> KnownKey {
-        KnownKey(
-            directory: directory, bucket: bucket, ledger: book(of: bucket), key: key, bytes: Array(key.utf8))
+        let book = book(of: bucket)
+        if books[book].key == nil { books[book].key = key }
+        return KnownKey(directory: directory, bucket: bucket, ledger: book, key: key, bytes: Array(key.utf8))
     }
 
     /// Where a bucket's ledger stands; it is begun if there is none.
     private func book(of bucket: Bucket) -> Int {
         if let found = bookOf[bucket.id] { return found }
-        books.append(Ledger(limit: bucket.limit))
+        books.append(Ledger(limit: bucket.limit, range: bucket.range))
         bookOf[bucket.id] = books.count - 1
         return books.count - 1
     }
+
+    /// The range of a bucket that was asked for.
+    func range(of id: BucketID) -> RangeID? { bookOf[id].flatMap { books[$0].range } }
 
     /// Writes into a bucket's ledger, which is begun if there is none.
     func note(_ bucket: Bucket, _ body: (inout Ledger) -> Void) { body(&books[book(of: bucket)]) }
@@ -571,6 +582,7 @@ package final class SimulatedCluster {
             var runtime = try NodeRuntime(
                 configuration, restored: restored, store: store, now: nodes[i].clock(at: time))
             runtime.traceAdmissions()
+            runtime.limitCommands(toBounds: options.boundsPerCommand)
             nodes[i].process = SimulatedNode.Process(runtime: runtime, store: store, incarnation: incarnation)
         } catch {
             preconditionFailure("node \(i + 1) does not start: \(error)")

@@ -80,7 +80,34 @@ extension Workload {
         rules: [RuleTerms("fast", 20, burst: 20), RuleTerms("daily", 100, per: 86_400_000_000_000, burst: 100)],
         loads: [Load("fast", perSecond: 12, isOverDemand: true), Load("daily", keys: 3, perSecond: 6)])
 
-    package static let all = [standard, hotKey, coldKeys, slowQuotas, hoarders, quiet]
+    /// Many keys, each of which lives for seconds: tables that are too small forget keys which are still in use.
+    package static let crowd = Workload(
+        name: "crowd",
+        rules: [RuleTerms("crowd", 1, burst: 5), RuleTerms("fast", 50, burst: 50)],
+        loads: [
+            Load("crowd", keys: 1_500, perSecond: 100, cost: 1...5), Load("fast", perSecond: 25, isOverDemand: true),
+        ])
+
+    /// Buckets that hold seconds, drained and then left alone; and some that are never drained, so that nodes always hold something of them.
+    package static let tides = Workload(
+        name: "tides",
+        rules: [
+            RuleTerms("tide", 20, burst: 200), RuleTerms("stream", 400, burst: 200),
+            RuleTerms("exact", 40, burst: 200, isExact: true),
+        ],
+        loads: [
+            Load("tide", keys: 6, perSecond: 0, pattern: .bursts(every: 2_500_000_000, of: 150)),
+            Load("stream", keys: 3, perSecond: 90),
+            Load("exact", keys: 6, perSecond: 0, pattern: .bursts(every: 2_000_000_000, of: 200)),
+        ])
+
+    /// A rule whose every token is wanted at once; for runs in which it changes.
+    package static let swings = Workload(
+        name: "swings",
+        rules: [RuleTerms("swing", 5, burst: 20), RuleTerms("stream", 400, burst: 200)],
+        loads: [Load("swing", keys: 2, perSecond: 100), Load("stream", keys: 3, perSecond: 60)])
+
+    package static let all = [standard, hotKey, coldKeys, slowQuotas, hoarders, quiet, crowd, tides, swings]
 
     package static func named(_ name: String) -> Workload? { all.first { $0.name == name } }
 }

@@ -45,7 +45,7 @@ extension Owner {
     private mutating func proposeCovers(state: borrowing ReplicatedState, now: ClockTime) {
         guard attention != 0, inFlight.count < Owner.mostBatches else { return }
         var covers: [Cover] = []
-        var room = Command.mostBounds
+        var room = mostBounds
         for range in RangeMask(attention) {
             // One under way is enough, if it carries no fewer bounds.
             if tenures[range].pendingBounds.isEmpty,
@@ -162,11 +162,11 @@ extension Owner {
         var floors = tenures[range].floors
         for (kind, floor) in state.boundFloors(of: range).enumerated() { floors[kind] = max(floors[kind], floor) }
         let sorted = tats.map { Bound(id: $0.key, time: $0.value) }.sorted { $0.id < $1.id }
-        let count = max(1, (sorted.count + Command.mostBounds - 1) / Command.mostBounds)
+        let count = max(1, (sorted.count + mostBounds - 1) / mostBounds)
         let chunks = (0..<count).map { k in
             ReleaseChunk(
                 range: range, epoch: tenures[range].epoch, chunk: UInt32(k), count: UInt32(count), stamp: axis,
-                tats: Array(sorted.dropFirst(k * Command.mostBounds).prefix(Command.mostBounds)),
+                tats: Array(sorted.dropFirst(k * mostBounds).prefix(mostBounds)),
                 floors: k == count - 1 && !isPlanted(.releaseForgetsFloors) ? floors : [])
         }
         for waiter in tenures[range].waiting {

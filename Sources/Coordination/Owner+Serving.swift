@@ -306,6 +306,10 @@ extension Owner {
         tenures[range].wasUsed = true
         count { $0.allowances += 1 }
         askAhead(position, range, item.id, terms, cover: cover, axis: axis)
+        if isTracing {
+            loans.append(
+                Loan(id: item.id, range: range, epoch: tenures[range].epoch, start: start, end: end, axis: axis))
+        }
         return Allowance(start: start, end: end)
     }
 

@@ -25,9 +25,13 @@ public struct Owner: ~Copyable {
     var waitingCount = 0
     /// Since when proposals of ours have been under way without any being applied.
     var stalledSince: ClockTime?
+    /// The most bounds in one command; smaller only in simulations.
+    package var mostBounds = Command.mostBounds
     /// Whether admissions are noted in ``admissions``; only for the decision log of tests.
     public var isTracing = false
     public var admissions: [Admission] = []
+    /// What was lent, noted with ``admissions``.
+    package var loans: [Loan] = []
     public private(set) var counters = Counters()
 
     struct CoverBatch {
@@ -54,6 +58,17 @@ public struct Owner: ~Copyable {
         /// Where its span starts on the range's axis.
         public var start: AxisTime
         public var at: ClockTime
+    }
+
+    /// One allowance, for judges: also those that a node lends to itself.
+    package struct Loan: Sendable {
+        package var id: BucketID
+        package var range: RangeID
+        package var epoch: UInt64
+        package var start: AxisTime
+        package var end: AxisTime
+        /// What the axis reads.
+        package var axis: AxisTime
     }
 
     public struct Counters: Hashable, Sendable {

@@ -78,6 +78,9 @@ extension NodeRuntime {
     /// Campaigns although nothing calls for it: a random choice inside our own code, for simulations.
     package mutating func campaign() { raft.campaign() }
 
+    /// At most so many bounds go into one command: another one.
+    package mutating func limitCommands(toBounds most: Int) { owner.mostBounds = most }
+
     /// Stands for election without asking first: another one.
     package mutating func stand() { raft.stand() }
 }

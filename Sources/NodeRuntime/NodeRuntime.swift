@@ -218,6 +218,8 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         lender.admissions.removeAll(keepingCapacity: true)
         outputs.admissions = owner.admissions
         owner.admissions.removeAll(keepingCapacity: true)
+        outputs.loans = owner.loans
+        owner.loans.removeAll(keepingCapacity: true)
         var result = Outputs()
         swap(&result, &outputs)
         return result

@@ -60,6 +60,8 @@ public struct Outputs: Sendable {
     public var events: [NodeEvent] = []
     /// Admissions by this owner, if it is traced.
     public var admissions: [Owner.Admission] = []
+    /// What this node lent as an owner; empty unless it traces.
+    package var loans: [Owner.Loan] = []
     /// To be sent now to embedded clients, in this order, where they are still connected.
     public var clientMessages: [(to: ClientID, message: ClientMessage)] = []
     /// To be sent now to all connected clients: the rules have changed.

@@ -1,0 +1,76 @@
+import Coordination
+import LimiterCore
+import NodeRuntime
+
+/// A new version of a rule starts with as many tokens used as the old one had (design, section 2): who changes a rule does not hand out its burst
+/// again. The promise is for each version by itself; across versions half a burst more is let pass, for what was under way.
+///
+/// Judged at the end, from what nodes' callers were granted; where the old and the new version were served by one tenure, since the log knows nothing of
+/// what an old version's bucket ran ahead on slack.
+final class CarriedTokens: Invariant {
+    /// The epochs in which a version of a bucket was served.
+    private var epochs: [BucketID: ClosedRange<UInt64>] = [:]
+
+    init() { super.init("CarriedTokens", admissions: true) }
+
+    override func ownerLent(_ loan: Owner.Loan, by node: Int, _ cluster: SimulatedCluster) {
+        note(loan.id, loan.epoch)
+    }
+
+    override func ownerAdmitted(
+        _ admission: Owner.Admission, at time: Int64, by node: Int, _ cluster: SimulatedCluster
+    ) {
+        guard let range = cluster.range(of: admission.id), let process = cluster.nodes[node].process else { return }
+        note(admission.id, process.runtime.epoch(of: range))
+    }
+
+    private func note(_ id: BucketID, _ epoch: UInt64) {
+        let known = epochs[id] ?? epoch...epoch
+        if !known.contains(epoch) || epochs[id] == nil {
+            epochs[id] = min(known.lowerBound, epoch)...max(known.upperBound, epoch)
+        }
+    }
+
+    override func ended(_ cluster: SimulatedCluster) {
+        var versions: [String: [(id: BucketID, ledger: Ledger)]] = [:]
+        for (id, ledger) in cluster.ledgers {
+            if let key = ledger.key { versions[key, default: []].append((id, ledger)) }
+        }
+        for (key, ledgers) in versions.sorted(by: { $0.key < $1.key }) where ledgers.count > 1 {
+            judge(key, ledgers, cluster)
+        }
+    }
+
+    private func judge(_ key: String, _ ledgers: [(id: BucketID, ledger: Ledger)], _ cluster: SimulatedCluster) {
+        let known = ledgers.filter { !$0.ledger.grants.isEmpty }
+            .sorted { $0.ledger.grants[0].time < $1.ledger.grants[0].time }
+        let sorted = known.map(\.ledger)
+        var grants: [(time: Int64, cost: Int64, version: Int)] = []
+        for (version, ledger) in sorted.enumerated() {
+            for grant in ledger.grants { grants.append((grant.time, grant.cost, version)) }
+        }
+        grants.sort { ($0.time, $0.version) < ($1.time, $1.version) }
+        // Tokens used, as a bucket of the newest version counts them.
+        var (used, last, newest) = (0.0, Int64(0), 0)
+        // What a node that lags behind the log still gets under an older version is its own bucket's.
+        for grant in grants where grant.version >= newest {
+            let limit = sorted[grant.version].limit
+            used = max(
+                min(used, 0),
+                used - Double(grant.time - last) / Double(limit.emissionInterval) * Double(limit.unit) * 1.02)
+            last = grant.time
+            let burst = Double(limit.burst)
+            if grant.version > newest {
+                let tenures = [known[newest], known[grant.version]].map { epochs[$0.id] }
+                let isOneTenure = tenures[0] != nil && tenures[0] == tenures[1] && tenures[0]!.count == 1
+                newest = grant.version
+                used = isOneTenure ? min(used, burst) : -burst
+            }
+            used += Double(grant.cost)
+            if newest > 0, used > burst * 1.5 + 5 {
+                violated("\(key) was granted \(Int(used - burst)) tokens too many across versions", at: grant.time)
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Coordination
+import LimiterCore
+import NodeRuntime
+
+/// What two tenures of one range hand out stays apart by what their clocks may drift apart (design, section 3: `margin = 2 rho (horizon + grace)`): a new
+/// tenure hands out nothing ahead of its axis that begins less than the margin after what an earlier one handed out; and whoever still hands out under an
+/// earlier epoch is behind the new axis by no more than the margin.
+final class ZombieMargin: Invariant {
+    private struct Bucket {
+        var epoch: UInt64
+        /// The furthest that was handed out in this epoch, and in earlier ones.
+        var end: Int64
+        var earlier: Int64
+    }
+
+    private var buckets: [BucketID: Bucket] = [:]
+
+    init() { super.init("ZombieMargin", admissions: true) }
+
+    override func ownerLent(_ loan: Owner.Loan, by node: Int, _ cluster: SimulatedCluster) {
+        guard let process = cluster.nodes[node].process else { return }
+        note(loan.id, loan.range, loan.start.ns, loan.end.ns, node, process, cluster)
+    }
+
+    override func ownerAdmitted(
+        _ admission: Owner.Admission, at time: Int64, by node: Int, _ cluster: SimulatedCluster
+    ) {
+        guard let process = cluster.nodes[node].process, let range = cluster.range(of: admission.id) else { return }
+        note(admission.id, range, admission.start.ns, admission.start.ns + admission.time, node, process, cluster)
+    }
+
+    private func note(
+        _ id: BucketID, _ range: RangeID, _ start: Int64, _ end: Int64, _ node: Int, _ process: SimulatedNode.Process,
+        _ cluster: SimulatedCluster
+    ) {
+        let epoch = process.runtime.epoch(of: range)
+        guard var bucket = buckets[id] else {
+            buckets[id] = Bucket(epoch: epoch, end: end, earlier: .min)
+            return
+        }
+        let margin = cluster.options.parameters.margin
+        if epoch > bucket.epoch {
+            bucket.earlier = max(bucket.earlier, bucket.end)
+            // Only the first span of a tenure says where its bucket began.
+            if let axis = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)),
+                start > axis.ns, start < bucket.earlier + margin
+            {
+                violated(
+                    "node \(node + 1) handed out \(id) from \(start), \(start - bucket.earlier) ns after what an earlier tenure did; the margin is \(margin) ns",
+                    at: cluster.time)
+            }
+            (bucket.epoch, bucket.end) = (epoch, end)
+        } else if epoch < bucket.epoch {
+            bucket.earlier = max(bucket.earlier, end)
+            judgeZombie(range, epoch, margin, node, process, cluster)
+        } else {
+            bucket.end = max(bucket.end, end)
+        }
+        buckets[id] = bucket
+    }
+
+    private func judgeZombie(
+        _ range: RangeID, _ epoch: UInt64, _ margin: Int64, _ node: Int, _ process: SimulatedNode.Process,
+        _ cluster: SimulatedCluster
+    ) {
+        guard let own = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)) else {
+            return
+        }
+        for other in cluster.living where other != node {
+            let runtime = cluster.nodes[other].process!
+            let now = cluster.nodes[other].clock(at: cluster.time)
+            guard runtime.runtime.epoch(of: range) > epoch, runtime.runtime.isCovered(range),
+                let axis = runtime.runtime.axis(of: range, now: now), own.ns + margin + 2 < axis.ns
+            else { continue }
+            violated(
+                "node \(node + 1) hands out range \(range) under epoch \(epoch), \(axis.ns - own.ns) ns behind its new owner; the margin is \(margin) ns",
+                at: cluster.time)
+        }
+    }
+}
