@@ -88,8 +88,8 @@ package struct Liveness {
         let disk = isSlow ? (cluster.options.tinyBatches ? 0.25 : 0.05) : 0
         let parameters = cluster.options.parameters
         // The bounds of fast keys are the nearest, and so the first to be forgotten: a log that is full of slow keys' bounds leaves fast
-        // ones little more than their slack.
-        if min(parameters.bucketsPerRange, parameters.boundsPerRange) < 100 { return 0.1 }
+        // ones little more than their slack. How little depends on how many there are; that something is granted is judged below.
+        if min(parameters.bucketsPerRange, parameters.boundsPerRange) < 100 { return 0 }
         let table = cluster.options.tableCapacity < cluster.bucketsAsked ? 0.1 : 0
         return 0.95 - clocks - disk - table
     }
