@@ -30,7 +30,8 @@ public struct ClientRuntime<Store: AllowanceStore>: ~Copyable {
         self.configuration = configuration
         self.store = store
         holder = Holder(
-            nodes: nil, seed: seed, patience: configuration.patience, isolationAfter: configuration.isolation)
+            nodes: nil, weight: configuration.weight, seed: seed, patience: configuration.patience,
+            isolationAfter: configuration.isolation)
     }
 
     // MARK: Events
@@ -151,6 +152,8 @@ public struct ClientConfiguration: Sendable {
     public var patience: Int64 = 1_250_000_000
     /// Silence of this length means being cut off from the cluster.
     public var isolation: Int64 = 2_000_000_000
+    /// How much this client gets of a bucket for which it competes with others, in proportion to theirs: 1 to 100.
+    public var weight: UInt32 = 1
     /// A node that leaves a report without an answer for so long is given up for another one.
     public var silence: Int64 = 300_000_000
 

@@ -74,6 +74,8 @@ extension ClientMessage {
             guard (1...Rule.longestKey).contains(name.key.count) else { return "a key of \(name.key.count) bytes" }
             guard name.rule.count <= Rule.longestName else { return "a rule's name of \(name.rule.count) bytes" }
             if !item.predecessors.isEmpty { return "a client's bucket with predecessors" }
+            if item.weight > Report.mostClientWeight { return "a client of weight \(item.weight)" }
+            if item.waiting.contains(where: { $0.closed != 0 }) { return "a client that closes a bucket to itself" }
             guard item.terms.mistake == nil else { continue }  // found below
             if item.waiting.contains(where: { $0.time % item.terms.emissionInterval != 0 }) {
                 return "a request for a part of a token"

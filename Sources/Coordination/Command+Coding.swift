@@ -5,7 +5,7 @@ import Raft
 // The bytes of a log entry: a format version, a kind, the fields in the order of their declaration.
 
 extension Command {
-    private static let formatVersion: UInt8 = 1
+    private static let formatVersion: UInt8 = 2
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -169,6 +169,7 @@ extension ByteWriter {
         write(rule.onIsolation.rawValue)
         write(rule.exact)
         write(rule.shadow)
+        write(UInt8(rule.reserveForCritical))
         write(rule.overrides)
     }
 }
@@ -250,12 +251,13 @@ extension ByteReader {
         guard let isolation = OnIsolation(rawValue: try read(UInt8.self)) else {
             throw DecodingFailure("rule '\(name)' has an unknown onIsolation")
         }
-        let (exact, shadow, overrides) = (try readBool(), try readBool(), try readOverrides())
+        let (exact, shadow, reserve) = (try readBool(), try readBool(), try read(UInt8.self))
+        let overrides = try readOverrides()
         do {
             return try Rule(
                 name: name, limit: limit, onLimit: wait == 0 ? .reject : .delay(wait), onIsolation: isolation,
                 exact: exact,
-                shadow: shadow, overrides: overrides)
+                shadow: shadow, reserveForCritical: Int(reserve), overrides: overrides)
         } catch {
             throw DecodingFailure("\(error)")
         }

@@ -1,19 +1,23 @@
 import LimiterCore
 
-/// Fair division of buckets that several holders want at a time.
+/// Fair division of buckets that several holders want at a time, in proportion to their weights.
 ///
-/// While another holder with less is hungry, a holder that has had more than its share sees the bucket as if it held a reserve
-/// fewer tokens. Nothing else changes: what nobody hungry takes stays in the bucket, so no tokens are lost, and who is behind
-/// catches up from the reserve. This is max-min fairness without queues, after the idea of start-time fair queueing (Goyal, Vin
-/// and Cheng, 1996): each holder's own virtual time is what it was granted.
+/// While other holders with less for their weight are hungry, a holder that has had more than its share sees the bucket as if it held a
+/// few tokens less, and still less the more of them there are. Nothing else changes: what nobody hungry takes stays in the bucket, so no tokens are lost, and who is behind
+/// catches up from what was closed to the others. This is weighted max-min fairness without queues, after the idea of start-time fair
+/// queueing (Goyal, Vin and Cheng, 1996): each holder's own virtual time is what it was granted, divided by its weight.
 struct ContentionTable {
     struct Share {
         var holder: UInt64
-        /// Virtual time granted, decaying over about a second.
+        /// As it was last said.
+        var weight: Int64
+        /// Virtual time granted for each unit of the weight that it had then, decaying over about a second.
         var granted: Double
         /// Until this axis time it counts as hungry: it wanted more than it got.
         var hungryUntil: AxisTime
         var lastSeen: AxisTime
+        /// When requests of it were refused for the last time.
+        var refusedAt: AxisTime
     }
 
     struct Contended {
@@ -28,6 +32,8 @@ struct ContentionTable {
     static let mostHolders = 64
     /// How long a holder that got less than it wanted stays hungry, in nanoseconds of the axis.
     static let hungerLasts: Int64 = 60_000_000
+    /// The same in a bucket of many tokens. Somebody who asks little would not get it, if it had to go short each time before it is let in.
+    static let longHungerLasts: Int64 = 1_000_000_000
     /// How long a holder counts as one among whom the bucket is divided.
     static let presenceLasts: Int64 = 1_000_000_000
     /// The time constant of ``Share/granted``.
@@ -49,33 +55,95 @@ struct ContentionTable {
         return Int32(oldest + 1)
     }
 
-    /// How many holders the bucket is divided among, this one included, and the virtual time that is closed to this one.
-    mutating func terms(_ place: Int32, holder: UInt64, of terms: BucketTerms, at axis: AxisTime) -> (
-        holders: Int, reserve: Int64
-    ) {
+    /// What a holder may have of a bucket.
+    struct Part: Equatable {
+        var weight: Int64 = 1
+        /// The weights of all among whom the bucket is divided, this one included.
+        var total: Int64 = 1
+        /// The virtual time that is closed to this one, because it has had more than its share while others go short.
+        var closed: Int64 = 0
+
+        /// Its part of `time` nanoseconds, rounded towards zero.
+        func share(of time: Int64) -> Int64 {
+            // The weight is one of those in the total, so the quotient fits.
+            total.dividingFullWidth(time.multipliedFullWidth(by: weight)).quotient
+        }
+    }
+
+    /// What a holder of this weight may have now.
+    mutating func part(_ place: Int32, holder: UInt64, weight: Int64, of terms: BucketTerms, at axis: AxisTime) -> Part
+    {
+        precondition(weight > 0, "a holder of weight \(weight)")
         let index = Int(place) - 1
         decay(index, to: axis)
         let mine = share(index, of: holder, at: axis)
+        entries[index].shares[mine].weight = weight
         let granted = entries[index].shares[mine].granted
-        var present = 0
-        var least = Double.infinity
-        for share in entries[index].shares {
+        var total: Int64 = 0
+        var hungry: Int64 = 0
+        var behind: Int64 = 0
+        let lead = Double(max(terms.emissionInterval, terms.room / 64)) / Double(weight)
+        for (i, share) in entries[index].shares.enumerated() {
             // This one is here, however long it was away.
-            if share.holder == holder || share.lastSeen + ContentionTable.presenceLasts >= axis { present += 1 }
-            if share.holder != holder, share.hungryUntil > axis { least = min(least, share.granted) }
+            if i == mine || share.lastSeen + ContentionTable.presenceLasts >= axis { total += share.weight }
+            if i != mine, share.hungryUntil > axis {
+                hungry += 1
+                if granted > share.granted + lead { behind += 1 }
+            }
         }
-        let quantum = Double(max(terms.emissionInterval, terms.tolerance / 64))
-        guard granted > least + quantum else { return (max(1, present), 0) }
-        let reserve = min(max(terms.emissionInterval, min(20_000_000, terms.tolerance / 2)), terms.tolerance / 2)
-        return (max(1, present), reserve)
+        var part = Part(weight: weight, total: total)
+        // The more of them are behind, the more is closed: so whoever is furthest behind comes first, and then the next.
+        if behind > 0 { part.closed = ContentionTable.closed(terms) * behind / hungry }
+        return part
     }
 
-    mutating func note(_ place: Int32, holder: UInt64, granted: Int64, isHungry: Bool, at axis: AxisTime) {
+    /// How much is closed to who is ahead: a few milliseconds of the bucket, or the time of a token.
+    private static func closed(_ terms: BucketTerms) -> Int64 {
+        let some = min(max(terms.emissionInterval, min(20_000_000, terms.room / 2)), terms.room / 2)
+        // With less than half of what is kept for critical requests, a critical one of who is ahead still goes before a normal one of
+        // who is behind.
+        return terms.reserve == 0 ? some : min(some, max(terms.emissionInterval, terms.reserve / 2))
+    }
+
+    /// Notes what a holder was granted, and whether it wanted more.
+    mutating func note(
+        _ place: Int32, holder: UInt64, granted: Int64, isHungry: Bool, of terms: BucketTerms, at axis: AxisTime
+    ) {
         let index = Int(place) - 1
         let mine = share(index, of: holder, at: axis)
-        entries[index].shares[mine].granted += Double(granted)
+        entries[index].shares[mine].granted += Double(granted) / Double(entries[index].shares[mine].weight)
         entries[index].shares[mine].lastSeen = axis
-        entries[index].shares[mine].hungryUntil = isHungry ? axis + ContentionTable.hungerLasts : axis
+        if isHungry {
+            entries[index].shares[mine].hungryUntil = axis + ContentionTable.hunger(terms)
+        } else if !ContentionTable.isRoomy(terms) {
+            entries[index].shares[mine].hungryUntil = axis
+        }
+    }
+
+    /// Of a bucket of many tokens a few can stay closed for longer, which costs nobody anything; a bucket of few would stand still.
+    private static func isRoomy(_ terms: BucketTerms) -> Bool {
+        terms.room / 4 >= closed(terms) && terms.room / 16 >= terms.emissionInterval
+    }
+
+    private static func hunger(_ terms: BucketTerms) -> Int64 { isRoomy(terms) ? longHungerLasts : hungerLasts }
+
+    /// Notes what a holder was granted in another way than by an answer, and whether it was refused something.
+    mutating func charge(_ place: Int32, holder: UInt64, granted: Int64 = 0, isRefused: Bool, at axis: AxisTime) {
+        guard place > 0, Int(place) <= entries.count,
+            let mine = entries[Int(place) - 1].shares.firstIndex(where: { $0.holder == holder })
+        else { return }  // its entry has made way for another bucket's
+        let index = Int(place) - 1
+        entries[index].shares[mine].granted += Double(granted) / Double(entries[index].shares[mine].weight)
+        if isRefused { entries[index].shares[mine].refusedAt = axis }
+    }
+
+    /// The weights of those that were refused something in the last second; 0 for an unknown place. Whoever asks elsewhere for all of them
+    /// asks with this weight.
+    func refusedWeight(_ place: Int32, at axis: AxisTime) -> Int64 {
+        guard place > 0, Int(place) <= entries.count else { return 0 }
+        return entries[Int(place) - 1].shares.reduce(0) {
+            $1.refusedAt + ContentionTable.presenceLasts > axis ? $0 + $1.weight : $0
+        }
     }
 
     /// How many holders were seen lately; 0 for an unknown place.
@@ -99,7 +167,8 @@ struct ContentionTable {
         guard entries[index].shares.count < ContentionTable.mostHolders else { return entries[index].shares.count - 1 }
         // A newcomer starts level with the least of the others: it has no arrears to claim.
         let level = entries[index].shares.map(\.granted).min() ?? 0
-        entries[index].shares.append(Share(holder: holder, granted: level, hungryUntil: .never, lastSeen: axis))
+        entries[index].shares.append(
+            Share(holder: holder, weight: 1, granted: level, hungryUntil: .never, lastSeen: axis, refusedAt: .never))
         return entries[index].shares.count - 1
     }
 }

@@ -81,15 +81,18 @@ extension Holder {
             }
             let cost = isPlanted(.ignoresCosts) ? min(1, request.cost) : request.cost
             let time = request.bucket.limit.time(of: cost) ?? 0
-            let wait = min(request.longestWait, Rule.longestDelay)
+            let wait = request.bucket.mayWait ? min(request.longestWait, Rule.longestDelay) : 0
             if let last = items[place].waiting.last, last.time == time, last.longestWait == wait,
-                last.gathers == request.gathers, last.firstTicket + UInt64(last.count) == ticket
+                last.gathers == request.gathers, last.priority == request.bucket.priority,
+                last.closed == request.closed,
+                last.firstTicket + UInt64(last.count) == ticket
             {
                 items[place].waiting[items[place].waiting.count - 1].count += 1
             } else {
                 items[place].waiting.append(
                     WaitingGroup(
-                        firstTicket: ticket, count: 1, time: time, longestWait: wait, gathers: request.gathers))
+                        firstTicket: ticket, count: 1, time: time, longestWait: wait, gathers: request.gathers,
+                        priority: request.bucket.priority, closed: request.closed))
             }
         }
         let used = min(isClient ? Holder.mostClientUsage : Report.mostItems / 2, lines[i].usage.count)
@@ -106,7 +109,10 @@ extension Holder {
             }
         }
         lines[i].usage.removeFirst(used)
-        for place in items.indices { items[place].want = want(items[place], store: store, scaled: scaled, now: now) }
+        for place in items.indices {
+            items[place].want = want(items[place], store: store, scaled: scaled, now: now)
+            items[place].weight = weight(of: items[place].id, now: now)
+        }
         lines[i].number += 1
         return Report(
             session: lines[i].session, number: lines[i].number, verdictsSeen: lines[i].verdictsSeen, items: items)
@@ -118,8 +124,8 @@ extension Holder {
         guard let entry = keys.refresh(item.id, now: now) else { return 0 }
         // Where the whole bucket is only a moment long, what is held for longer would be overtaken by the axis; and what a node holds,
         // its clients hold after it.
-        let horizon = min(Holder.demandHorizon, Double(item.terms.tolerance / (isClient ? 8 : 2)))
-        let ahead = min(entry.demand * horizon, Double(item.terms.tolerance))
+        let horizon = min(Holder.demandHorizon, Double(item.terms.room / (isClient ? 8 : 2)))
+        let ahead = min(entry.demand * horizon, Double(item.terms.room))
         guard ahead >= Double(2 * item.terms.emissionInterval) else { return 0 }
         let (held, spans) = store.withTable(for: item.id) { table in
             (table.held(item.id, scaled: scaled), table.contents(of: item.id)?.spans ?? [])
@@ -231,6 +237,9 @@ extension Holder {
                             sent: waiting.sent, store: store)
                     }
                     let decision = decision(waiting.request, verdict, number: k)
+                    if !decision.isAllowed, waiting.sink != Lender.sink {
+                        keys.noteRefusal(of: waiting.request.bucket.id, now: now)
+                    }
                     settle(
                         waiting, decision,
                         piece: decision.isAllowed ? piece(waiting.request, verdict, number: k) : nil)
@@ -286,12 +295,13 @@ extension Holder {
 }
 
 extension [Holder.Waiting] {
-    /// The same requests, those of one bucket and cost side by side, each in its order.
+    /// The same requests, those of one bucket side by side, critical ones first, each kind in its order.
     func groupedByBucket() -> [Holder.Waiting] {
         var keyed = Array<(offset: Int, element: Holder.Waiting)>(enumerated())
         keyed.sort { a, b in
             let (x, y) = (a.element.request, b.element.request)
             if x.bucket.id != y.bucket.id { return x.bucket.id < y.bucket.id }
+            if x.bucket.priority != y.bucket.priority { return x.bucket.priority == .critical }
             return a.offset < b.offset
         }
         return keyed.map(\.element)

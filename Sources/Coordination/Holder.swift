@@ -59,6 +59,8 @@ public struct Holder: ~Copyable {
 
     /// Nodes know their rules' isolation shares and speak for themselves; clients name their buckets to a node.
     public let isClient: Bool
+    /// A client's; a node's is the sum of its clients' and differs from key to key.
+    private let weight: UInt32
     var generator: SplitMix64
     var drift = ClusterParameters().drift
     var lines: [Line] = []
@@ -114,8 +116,10 @@ public struct Holder: ~Copyable {
     static let demandHorizon: Double = 100_000_000
 
     /// A node's holder in a cluster of `nodes`, or with `nil` an embedded client's.
-    public init(nodes: Int?, seed: UInt64, patience: Int64, isolationAfter: Int64) {
+    public init(nodes: Int?, weight: UInt32 = 1, seed: UInt64, patience: Int64, isolationAfter: Int64) {
+        precondition((1...Report.mostClientWeight).contains(weight), "a client of weight \(weight)")
         isClient = nodes == nil
+        self.weight = weight
         generator = SplitMix64(seed: seed)
         keys = HotKeys(capacity: nodes == nil ? HotKeys.clientCapacity : HotKeys.capacity)
         shares = IsolationShares(nodes: nodes ?? 1, capacity: nodes == nil ? 1 : IsolationShares.capacity)
@@ -306,6 +310,16 @@ public struct Holder: ~Copyable {
 
     // MARK: A node's clients
 
+    /// Notes the weights of the clients that go short of a bucket.
+    mutating func weigh(_ id: BucketID, clients weight: Int64, now: ClockTime) {
+        keys.weigh(id, clients: UInt32(clamping: weight), now: now)
+    }
+
+    /// What a report says of this holder's weight.
+    func weight(of id: BucketID, now: ClockTime) -> UInt32 {
+        isClient ? weight : min(Report.mostWeight, keys.weight(of: id, now: now))
+    }
+
     /// The bracket of a range's newest known epoch, for whoever wants to pass it on; nil if none is known.
     func bracket(of range: RangeID) -> Bracket? {
         let bracket = brackets[range.index]
@@ -347,6 +361,7 @@ public struct Holder: ~Copyable {
             // A key that made way for others in the meantime has nothing to ask for.
             guard let entry = keys[use.id], let owner = owners[entry.bucket.range.index] else { continue }
             let interval = entry.bucket.limit.emissionInterval
+            if use.refused > 0 { keys.noteRefusal(of: use.id, now: now) }
             let spent = use.used / entry.bucket.limit.unit &* interval
             keys.count(
                 use.id, admitted: use.used, refused: Int64(use.refused),

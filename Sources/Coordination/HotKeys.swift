@@ -20,6 +20,11 @@ struct HotKeys {
         var admittedPerSecond: Double
         var refusedPerSecond: Double
         var tokens: Int64
+        /// At a node: the weights of its clients that go short, and when that was so.
+        var clientWeight: UInt32 = 0
+        var weighedAt: ClockTime
+        /// When a request of this process's own callers was refused for the last time.
+        var refusedAt: ClockTime
     }
 
     /// How many keys are remembered at the most.
@@ -30,6 +35,8 @@ struct HotKeys {
     private static let memory: Double = 50_000_000
     /// A key that was not asked for so long makes way for any other.
     private static let idle: Int64 = 200_000_000
+    /// For so long somebody who went short is counted among those that do.
+    private static let hungerLasts: Int64 = ContentionTable.presenceLasts
 
     private var entries: [Entry?]
 
@@ -60,10 +67,35 @@ struct HotKeys {
         if let there = entries[slot], now - there.updatedAt < HotKeys.idle, there.demand > 0.001 || there.asked > 0 {
             return
         }
+        let longAgo = now + -2 * HotKeys.hungerLasts
         entries[slot] = Entry(
-            bucket: bucket, key: key, demand: 0, asked: asked, updatedAt: now, windowStart: now, admitted: 0,
+            bucket: bucket.with(.normal), key: key, demand: 0, asked: asked, updatedAt: now, windowStart: now,
+            admitted: 0,
             refused: 0,
-            admittedPerSecond: 0, refusedPerSecond: 0, tokens: bucket.limit.burst)
+            admittedPerSecond: 0, refusedPerSecond: 0, tokens: bucket.wholeLimit.burst, weighedAt: longAgo,
+            refusedAt: longAgo)
+    }
+
+    /// Notes that a request of this process's own callers was refused.
+    mutating func noteRefusal(of id: BucketID, now: ClockTime) {
+        let slot = slot(id)
+        guard entries[slot]?.bucket.id == id else { return }
+        entries[slot]!.refusedAt = now
+    }
+
+    /// Notes the weights of the clients that go short.
+    mutating func weigh(_ id: BucketID, clients weight: UInt32, now: ClockTime) {
+        let slot = slot(id)
+        guard entries[slot]?.bucket.id == id else { return }
+        entries[slot]!.clientWeight = weight
+        entries[slot]!.weighedAt = now
+    }
+
+    /// The weight of all that go short here: the clients with theirs, this process's own callers together with 1. At least 1.
+    func weight(of id: BucketID, now: ClockTime) -> UInt32 {
+        guard let entry = self[id] else { return 1 }
+        let clients = now - entry.weighedAt < HotKeys.hungerLasts ? entry.clientWeight : 0
+        return max(1, clients + (now - entry.refusedAt < HotKeys.hungerLasts ? 1 : 0))
     }
 
     /// Counts decisions.

@@ -10,7 +10,9 @@ public struct Lender: ~Copyable {
     private struct Asked {
         var session: UInt64
         var ticket: UInt64
+        var id: BucketID
         var time: Int64
+        /// As the request sees its bucket.
         var tolerance: Int64
         var range: RangeID
     }
@@ -20,6 +22,7 @@ public struct Lender: ~Copyable {
         public var id: BucketID
         public var terms: BucketTerms
         public var time: Int64
+        public var priority: Priority
         public var at: ClockTime
     }
 
@@ -102,7 +105,7 @@ public struct Lender: ~Copyable {
                 holder.noteUsage(
                     of: bucket, key: item.name?.key ?? [], used: item.used, refused: Int64(item.refused), now: now)
             }
-            let allowance = serve(
+            let (allowance, closed) = serve(
                 item, bucket, session: report.session, holder: &holder, store: store, scaled: scaled, now: now)
             // Nothing is known of the axis of a range whose owner this node has not heard.
             guard let bracket = holder.bracket(of: item.range) else { continue }
@@ -116,7 +119,7 @@ public struct Lender: ~Copyable {
                         range: item.range, epoch: bracket.epoch,
                         axis: AxisTime(ns: bracket.base + scaled)))
             }
-            items.append(AnswerItem(range: item.range, id: item.id, tat: tat, allowance: allowance))
+            items.append(AnswerItem(range: item.range, id: item.id, tat: tat + closed, allowance: allowance))
         }
         return conversations.answer(report, readings: readings, items: items)
     }
@@ -137,21 +140,25 @@ public struct Lender: ~Copyable {
             let limit = Limit(
                 emissionInterval: item.terms.emissionInterval, tolerance: item.terms.tolerance, unit: item.terms.unit)
         else { return nil }
-        return Bucket(id: item.id, range: item.range, limit: limit, exact: item.terms.exact)
+        return Bucket(
+            id: item.id, range: item.range, limit: limit.closing(item.terms.reserve), reserve: item.terms.reserve,
+            exact: item.terms.exact)
     }
 
-    /// Decides or forwards a bucket's waiting requests, and lends a part of what is held.
+    /// Decides or forwards a bucket's waiting requests, and lends a part of what is held. Returns that, and how much is closed to the
+    /// client.
     private mutating func serve(
         _ item: ReportItem, _ bucket: Bucket, session: UInt64, holder: inout Holder, store: some AllowanceStore,
         scaled: Int64, now: ClockTime
-    ) -> Allowance? {
+    ) -> (Allowance?, closed: Int64) {
         let wantsShare = item.want > 0 || item.refused > 0 || places[item.id] != nil
-        var (place, holders, reserve) = (Int32(0), 1, Int64(0))
+        var (place, part) = (Int32(0), ContentionTable.Part())
         // The contention table counts on any clock.
         let clock = AxisTime(ns: now.ns)
         if wantsShare {
             place = self.place(of: item.id, at: clock)
-            (holders, reserve) = contention.terms(place, holder: session, of: item.terms, at: clock)
+            part = contention.part(
+                place, holder: session, weight: Int64(item.weight), of: item.terms, at: clock)
         }
         let largest = item.waiting.reduce(0) { max($0, $1.time) }
         if place > 0, largest > 0 {
@@ -159,23 +166,28 @@ public struct Lender: ~Copyable {
             requests[Int(place) - 1] = max(largest, known - known / 8)
         }
         var isHungry = item.refused > 0
+        var granted: Int64 = 0
         for group in item.waiting {
-            let isAll = decide(
-                group, item, bucket, session: session, reserve: reserve, holder: &holder, store: store, scaled: scaled,
-                now: now)
-            isHungry = isHungry || !isAll
+            let admitted = decide(
+                group, item, bucket.with(group.priority), session: session, closed: part.closed, holder: &holder,
+                store: store, scaled: scaled, now: now)
+            granted += Int64(admitted) * group.time
+            isHungry = isHungry || admitted < group.count
         }
-        guard wantsShare else { return nil }
+        guard wantsShare else { return (nil, 0) }
         var allowance: Allowance?
         if item.want > 0 {
             allowance = lend(
-                item, holders: holders, reserve: reserve, request: requests[Int(place) - 1], holder: holder,
-                store: store, scaled: scaled)
+                item, part: part, request: requests[Int(place) - 1], holder: holder, store: store, scaled: scaled)
             isHungry = isHungry || (allowance.map { $0.end - $0.start } ?? 0) < item.want
         }
         contention.note(
-            place, holder: session, granted: allowance.map { $0.end - $0.start } ?? 0, isHungry: isHungry, at: clock)
-        return allowance
+            place, holder: session, granted: granted + (allowance.map { $0.end - $0.start } ?? 0), isHungry: isHungry,
+            of: item.terms, at: clock)
+        if item.refused > 0 { contention.charge(place, holder: session, isRefused: true, at: clock) }
+        // To the owner this node is one holder among others: it asks for as much as those that go short here.
+        holder.weigh(item.id, clients: contention.refusedWeight(place, at: clock), now: now)
+        return (allowance, part.closed)
     }
 
     private mutating func place(of id: BucketID, at clock: AxisTime) -> Int32 {
@@ -190,12 +202,12 @@ public struct Lender: ~Copyable {
         return place
     }
 
-    /// Decides a group of equal requests as far as the node's own allowances go, and asks the owner for the others. Returns whether all
-    /// of them passed.
+    /// Decides a group of equal requests as far as the node's own allowances go, and asks the owner for the others. Returns how many of
+    /// them passed.
     private mutating func decide(
-        _ group: WaitingGroup, _ item: ReportItem, _ bucket: Bucket, session: UInt64, reserve: Int64,
+        _ group: WaitingGroup, _ item: ReportItem, _ bucket: Bucket, session: UInt64, closed: Int64,
         holder: inout Holder, store: some AllowanceStore, scaled: Int64, now: ClockTime
-    ) -> Bool {
+    ) -> UInt32 {
         let cost = bucket.limit.cost(of: group.time)
         var admitted: UInt32 = 0
         var refused: UInt32 = 0
@@ -203,8 +215,8 @@ public struct Lender: ~Copyable {
         if group.time > 0 {
             let bracket = holder.bracket(of: item.range)
             store.withTable(for: item.id) { table in
-                // Who has had more than its share leaves the reserve to the others.
-                var room = reserve > 0 ? table.held(item.id, scaled: scaled) - reserve : .max
+                // Who has had more than its share leaves something to the others.
+                var room = closed > 0 ? table.held(item.id, scaled: scaled) - closed : .max
                 while admitted < group.count {
                     if group.gathers {
                         guard let bracket, room >= group.time,
@@ -219,21 +231,27 @@ public struct Lender: ~Copyable {
                     } else {
                         guard room >= group.time else { return }
                         switch table.decide(
-                            item.id, time: group.time, tokens: cost, tolerance: item.terms.tolerance, scaled: scaled)
+                            item.id, time: group.time, tokens: cost, tolerance: bucket.limit.tolerance, scaled: scaled)
                         {
                         case .allowed(let nowTat, let nowAxis): (tat, axis) = (nowTat, nowAxis)
-                        case .limited(let nowTat, let nowAxis) where group.longestWait == 0:
+                        case .limited(let nowTat, let nowAxis):
+                            // It is the client's, not one of this node's own callers'.
+                            table.forgetRefusal(of: item.id)
+                            guard group.longestWait == 0 else { return }
                             refused = group.count - admitted
                             if admitted == 0 { (tat, axis) = (nowTat, nowAxis) }
                             return
-                        case .limited, .unknown: return
+                        case .unknown: return
                         }
                     }
                     admitted += 1
                     if room != .max { room -= group.time }
                 }
             }
-            if admitted > 0 { note(admitted, group.time, item, now: now) }
+            if admitted > 0 { note(admitted, group, item, now: now) }
+        }
+        if refused > 0 {
+            holder.noteUsage(of: bucket, key: item.name?.key ?? [], used: 0, refused: Int64(refused), now: now)
         }
         counters.admitted += UInt64(admitted)
         counters.refused += UInt64(refused)
@@ -243,8 +261,11 @@ public struct Lender: ~Copyable {
                     firstTicket: group.firstTicket, count: admitted + refused, outcome: .decided, admitted: admitted,
                     axis: axis, tat: tat, refusalTat: tat), to: session)
         }
-        forward(group, from: admitted + refused, item, bucket, cost: cost, session: session, holder: &holder, now: now)
-        return admitted == group.count
+        forward(
+            group, from: admitted + refused, item, bucket, cost: cost, session: session, closed: closed,
+            holder: &holder,
+            now: now)
+        return admitted
     }
 
     private mutating func give(
@@ -261,7 +282,7 @@ public struct Lender: ~Copyable {
     /// Makes the rest of a group, from its `first` on, requests of this node.
     private mutating func forward(
         _ group: WaitingGroup, from first: UInt32, _ item: ReportItem, _ bucket: Bucket, cost: Int64, session: UInt64,
-        holder: inout Holder, now: ClockTime
+        closed: Int64, holder: inout Holder, now: ClockTime
     ) {
         guard first < group.count else { return }
         let count = Int(group.count - first)
@@ -279,32 +300,33 @@ public struct Lender: ~Copyable {
             let token = nextToken
             nextToken += 1
             asked[token] = Asked(
-                session: session, ticket: group.firstTicket + k, time: group.time, tolerance: item.terms.tolerance,
+                session: session, ticket: group.firstTicket + k, id: item.id, time: group.time,
+                tolerance: bucket.limit.tolerance,
                 range: item.range)
             holder.submit(
                 PendingRequest(
                     bucket: bucket, key: key, cost: cost, longestWait: group.longestWait, gathers: group.gathers,
-                    token: token),
+                    closed: closed, token: token),
                 sink: Lender.sink, now: now)
         }
     }
 
     /// A part of what the node holds, taken out of its table; nil if there is nothing worth the way.
     private mutating func lend(
-        _ item: ReportItem, holders: Int, reserve: Int64, request: Int64, holder: borrowing Holder,
+        _ item: ReportItem, part: ContentionTable.Part, request: Int64, holder: borrowing Holder,
         store: some AllowanceStore, scaled: Int64
     ) -> Allowance? {
         guard let bracket = holder.bracket(of: item.range) else { return nil }
         let interval = item.terms.emissionInterval
         let piece: Piece? = store.withTable(for: item.id) { table in
             guard let standing = table.standing(item.id, scaled: scaled) else { return nil }
-            let room = standing.held - reserve
+            let room = standing.held - part.closed
             let least = max(interval, request)
             // A part for each of them; among many, two requests' worth to who comes first, or nobody would get anything. Who has had
-            // more than others waits behind the reserve.
-            let share = max(room / Int64(max(1, holders)), min(room, item.want, 2 * least))
+            // more than others waits behind what is closed to it.
+            let share = max(part.share(of: room), min(room, item.want, 2 * least))
             // Where the spans lie right before the axis, time is what a piece runs out of first.
-            let isNear = standing.tat - standing.axis < item.terms.tolerance / 2
+            let isNear = standing.tat - standing.axis < item.terms.room / 2
             let most = min(share, isNear ? max(item.want, Lender.pieceTime) : item.want)
             guard most >= least else { return nil }
             return table.take(item.id, from: least, to: most, unit: interval, tag: bracket.tag, scaled: scaled)
@@ -324,17 +346,21 @@ public struct Lender: ~Copyable {
     private static func tat(of item: ReportItem, store: some AllowanceStore, scaled: Int64) -> AxisTime? {
         guard let standing = store.withTable(for: item.id, { $0.standing(item.id, scaled: scaled) }) else { return nil }
         guard standing.held >= item.terms.emissionInterval else { return standing.tat }
-        return min(standing.tat, standing.axis + item.terms.tolerance) - standing.held
+        return min(standing.tat, standing.axis + item.terms.room) - standing.held
     }
 
     // MARK: Verdicts
 
     /// A request of a client's was settled by the owner, or by the rule's `onIsolation`.
-    public mutating func settled(_ settled: Holder.Settled, holder: borrowing Holder) {
+    public mutating func settled(_ settled: Holder.Settled, holder: borrowing Holder, now: ClockTime) {
         // Its conversation may be over; its token never comes twice.
         guard let request = asked.removeValue(forKey: settled.token) else { return }
         if let left = waiting[request.session] { waiting[request.session] = left > 1 ? left - 1 : nil }
         let decision = settled.decision
+        contention.charge(
+            places[request.id] ?? 0, holder: request.session,
+            granted: decision.isAllowed && !decision.isIsolated ? request.time : 0,
+            isRefused: decision.outcome == .limited, at: AxisTime(ns: now.ns))
         var verdict = Verdict(firstTicket: request.ticket, count: 1, outcome: .decided)
         switch decision.outcome {
         case .allowed:
@@ -368,8 +394,11 @@ public struct Lender: ~Copyable {
         conversations.takePending().map { ($0.holder, .verdicts(session: $0.session, $0.batch)) }
     }
 
-    private mutating func note(_ count: UInt32, _ time: Int64, _ item: ReportItem, now: ClockTime) {
+    private mutating func note(_ count: UInt32, _ group: WaitingGroup, _ item: ReportItem, now: ClockTime) {
         guard isTracing else { return }
-        for _ in 0..<count { admissions.append(Admission(id: item.id, terms: item.terms, time: time, at: now)) }
+        for _ in 0..<count {
+            admissions.append(
+                Admission(id: item.id, terms: item.terms, time: group.time, priority: group.priority, at: now))
+        }
     }
 }

@@ -50,12 +50,13 @@ extension Owner {
         let axis = tenures[range].axis(at: now)
         let position = record(item.id, range, item.terms, item.predecessors, state: state, axis: axis)
         let wantsShare = item.want > 0 || item.refused > 0 || tenures[range].buckets[position].contention > 0
-        var (holders, reserve) = (1, Int64(0))
+        var part = ContentionTable.Part()
         if wantsShare {
             let place = tenures[range].contention.place(
                 of: item.id, known: tenures[range].buckets[position].contention, at: axis)
             tenures[range].buckets[position].contention = place
-            (holders, reserve) = tenures[range].contention.terms(place, holder: session, of: item.terms, at: axis)
+            part = tenures[range].contention.part(
+                place, holder: session, weight: Int64(item.weight), of: item.terms, at: axis)
         }
         if !item.waiting.isEmpty {
             let largest = item.waiting.reduce(0) { max($0, $1.time) }
@@ -68,15 +69,15 @@ extension Owner {
         for group in item.waiting {
             unmet =
                 decide(
-                    group, position, range, item.id, item.terms, session: session, reserve: reserve, state: state,
+                    group, position, range, item.id, item.terms, session: session, closed: part.closed, state: state,
                     now: now)
                 || unmet
         }
         var allowance: Allowance?
         if item.want > 0 {
-            allowance = lend(item, position, holders: holders, reserve: reserve, state: state, now: now)
+            allowance = lend(item, position, part: part, state: state, now: now)
             // Who wanted an advance that this bucket is too small or too slow for does not go short.
-            let possible = min(item.want, item.terms.tolerance / 8, Owner.longestAllowance(item.terms))
+            let possible = min(item.want, item.terms.room / 8, Owner.longestAllowance(item.terms))
             unmet =
                 unmet
                 || possible >= item.terms.emissionInterval && (allowance.map { $0.end - $0.start } ?? 0) < possible
@@ -85,9 +86,9 @@ extension Owner {
         if wantsShare {
             tenures[range].contention.note(
                 tenures[range].buckets[position].contention, holder: session, granted: max(0, tat - before),
-                isHungry: unmet, at: axis)
+                isHungry: unmet, of: item.terms, at: axis)
         }
-        return AnswerItem(range: range, id: item.id, tat: AxisTime(ns: tat + reserve), allowance: allowance)
+        return AnswerItem(range: range, id: item.id, tat: AxisTime(ns: tat + part.closed), allowance: allowance)
     }
 
     /// The position of a bucket's record, which is made if there is none.
@@ -175,9 +176,11 @@ extension Owner {
 
     /// Decides a group of equal requests: the first so many pass, the others do not, or wait for the log. Returns whether any
     /// was refused.
+    ///
+    /// `closed` to their holder is so much of the bucket; normal ones leave the rule's reserve besides.
     private mutating func decide(
         _ group: WaitingGroup, _ position: Int, _ range: RangeID, _ id: BucketID, _ terms: BucketTerms, session: UInt64,
-        reserve: Int64, state: borrowing ReplicatedState, now: ClockTime, since: ClockTime? = nil
+        closed: Int64, state: borrowing ReplicatedState, now: ClockTime, since: ClockTime? = nil
     ) -> Bool {
         let axis = tenures[range].axis(at: now)
         let tat = AxisTime(ns: tenures[range].buckets[position].tat)
@@ -190,7 +193,12 @@ extension Owner {
             return false
         }
         let start = isPlanted(.savesBeyondBurst) ? tat : max(tat, axis)
-        let allowed = axis + terms.tolerance + group.longestWait - reserve
+        let closed = closed + group.closed
+        let allowed =
+            group.priority == .critical || terms.reserve == 0 || isPlanted(.lendsTheReserve)
+            ? axis + terms.tolerance + group.longestWait - closed
+                // Who waits is given tokens of the future: nothing would be left of the reserve.
+            : axis + terms.room - closed
         let fitting = isPlanted(.deniesEverything) ? 0 : max(0, min(Int64(group.count), (allowed - start) / group.time))
         let cover = covered(id, range, terms, state: state, axis: axis)
         let admitted = max(0, min(fitting, (cover - start) / group.time))
@@ -211,7 +219,7 @@ extension Owner {
                 Verdict(
                     firstTicket: group.firstTicket, count: UInt32(settled), outcome: .decided,
                     admitted: UInt32(admitted),
-                    axis: axis, tat: admitted > 0 ? end : tat, refusalTat: (admitted > 0 ? end : tat) + reserve,
+                    axis: axis, tat: admitted > 0 ? end : tat, refusalTat: (admitted > 0 ? end : tat) + closed,
                     epoch: group.gathers && admitted > 0 ? tenures[range].epoch : 0),
                 to: session)
         }
@@ -276,7 +284,7 @@ extension Owner {
     /// An allowance for a holder that wants one: sized by demand and time, leaving the others something, and none where a
     /// bracket's width would matter.
     private mutating func lend(
-        _ item: ReportItem, _ position: Int, holders: Int, reserve: Int64, state: borrowing ReplicatedState,
+        _ item: ReportItem, _ position: Int, part: ContentionTable.Part, state: borrowing ReplicatedState,
         now: ClockTime
     ) -> Allowance? {
         let range = item.range
@@ -284,18 +292,20 @@ extension Owner {
         let terms = item.terms
         let tat = AxisTime(ns: tenures[range].buckets[position].tat)
         let start = max(tat, axis)
-        let left = axis + terms.tolerance - reserve - start
+        let room = isPlanted(.lendsTheReserve) ? terms.tolerance : terms.room
+        let left = axis + room - part.closed - start
         // While the bucket is more than half full, time is what an allowance runs out of first.
-        let wanted = left > terms.tolerance / 2 ? max(item.want, Owner.allowanceTime) : item.want
+        let wanted = left > room / 2 ? max(item.want, Owner.allowanceTime) : item.want
         let cover = covered(item.id, range, terms, state: state, axis: axis)
-        let share = isPlanted(.lendsBeyondBurst) ? wanted : left / Int64(2 * holders)
+        let half = part.share(of: left) / 2
+        let share = isPlanted(.lendsBeyondBurst) ? wanted : half
         let length = min(wanted, share, cover - start, Owner.longestAllowance(terms))
         let units = length / terms.emissionInterval
         guard units > 0, !isPlanted(.deniesEverything),
             units * terms.emissionInterval >= tenures[range].buckets[position].request,
-            terms.tolerance - units * terms.emissionInterval >= Owner.leastBracketRoom
+            room - units * terms.emissionInterval >= Owner.leastBracketRoom
         else {
-            if cover - start < min(wanted, left / Int64(2 * holders)) {
+            if cover - start < min(wanted, half) {
                 if state.horizon(of: range) < axis { needCover(range) }
                 askAhead(position, range, item.id, terms, cover: cover, axis: axis)
             }
@@ -331,7 +341,7 @@ extension Owner {
         for waiter in waiting {
             let position = record(waiter.id, range, waiter.terms, [], state: state, axis: axis)
             _ = decide(
-                waiter.group, position, range, waiter.id, waiter.terms, session: waiter.session, reserve: 0,
+                waiter.group, position, range, waiter.id, waiter.terms, session: waiter.session, closed: 0,
                 state: state,
                 now: now, since: waiter.since)
         }
@@ -346,7 +356,9 @@ extension Owner {
             // Due when its span ends within the burst.
             let due = max(0, start + i * group.time - terms.tolerance - axis)
             admissions.append(
-                Admission(id: id, terms: terms, time: group.time, start: start + (i - 1) * group.time, at: now + due))
+                Admission(
+                    id: id, terms: terms, time: group.time, priority: group.priority,
+                    start: start + (i - 1) * group.time, at: now + due))
         }
     }
 }

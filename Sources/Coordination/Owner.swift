@@ -55,6 +55,7 @@ public struct Owner: ~Copyable {
         public var id: BucketID
         public var terms: BucketTerms
         public var time: Int64
+        public var priority: Priority
         /// Where its span starts on the range's axis.
         public var start: AxisTime
         public var at: ClockTime

@@ -114,7 +114,7 @@ public struct ReplicatedState: ~Copyable {
 
     // MARK: Snapshots
 
-    private static let formatVersion: UInt8 = 1
+    private static let formatVersion: UInt8 = 2
 
     /// The whole state as bytes; equal states give equal bytes.
     ///

@@ -10,19 +10,27 @@ public struct BucketTerms: Hashable, Sendable, BitwiseCopyable {
     public var unit: Int64
     /// Whether every grant must be in the log.
     public var exact: Bool
+    /// The part of ``tolerance`` that is kept for critical requests, in nanoseconds; 0 for none.
+    public var reserve: Int64
 
-    public init(emissionInterval: Int64, tolerance: Int64, unit: Int64, exact: Bool) {
+    public init(emissionInterval: Int64, tolerance: Int64, unit: Int64, exact: Bool, reserve: Int64 = 0) {
         self.emissionInterval = emissionInterval
         self.tolerance = tolerance
         self.unit = unit
         self.exact = exact
+        self.reserve = reserve
     }
 
     init(_ bucket: Bucket) {
+        let limit = bucket.wholeLimit
         self.init(
-            emissionInterval: bucket.limit.emissionInterval, tolerance: bucket.limit.tolerance, unit: bucket.limit.unit,
-            exact: bucket.exact)
+            emissionInterval: limit.emissionInterval, tolerance: limit.tolerance, unit: limit.unit, exact: bucket.exact,
+            reserve: bucket.reserve)
     }
+
+    /// What a normal request can use of the bucket, in nanoseconds: allowances come out of this, too, since nobody knows who will spend
+    /// them.
+    var room: Int64 { tolerance - reserve }
 
     /// How much virtual time of this bucket takes the tokens that `ahead` nanoseconds of an earlier version's bucket stand for,
     /// rounded up, and at most all of it.
@@ -40,6 +48,9 @@ public struct BucketTerms: Hashable, Sendable, BitwiseCopyable {
         guard emissionInterval > 0, tolerance >= emissionInterval, tolerance <= Limit.longestTolerance, unit > 0 else {
             return "emission interval \(emissionInterval), tolerance \(tolerance), unit \(unit)"
         }
+        guard reserve >= 0, reserve <= tolerance - emissionInterval, reserve % emissionInterval == 0 else {
+            return "a reserve of \(reserve) ns of \(tolerance) ns"
+        }
         return nil
     }
 }
@@ -54,13 +65,22 @@ public struct WaitingGroup: Hashable, Sendable, BitwiseCopyable {
     public var longestWait: Int64
     /// Whether an admitted one is to come as a span that its holder may still put among its allowances.
     public var gathers: Bool
+    public var priority: Priority
+    /// The virtual time of the bucket that is closed to them, in nanoseconds: a node says so of a client that has had more than its share
+    /// while others of its clients go short.
+    public var closed: Int64
 
-    public init(firstTicket: UInt64, count: UInt32, time: Int64, longestWait: Int64, gathers: Bool = false) {
+    public init(
+        firstTicket: UInt64, count: UInt32, time: Int64, longestWait: Int64, gathers: Bool = false,
+        priority: Priority = .normal, closed: Int64 = 0
+    ) {
         self.firstTicket = firstTicket
         self.count = count
         self.time = time
         self.longestWait = longestWait
         self.gathers = gathers
+        self.priority = priority
+        self.closed = closed
     }
 }
 
@@ -92,6 +112,9 @@ public struct ReportItem: Hashable, Sendable {
     public var refused: UInt32
     /// The virtual time that it would like to hand out itself, in nanoseconds; 0 for none.
     public var want: Int64
+    /// How much of the bucket the holder is to get where it is short, in proportion to the others: a client says what it was configured
+    /// with, a node the sum over those of its clients and callers that go short.
+    public var weight: UInt32
     public var waiting: [WaitingGroup]
     /// What the bucket is called; said by clients only.
     public var name: ItemName?
@@ -99,7 +122,7 @@ public struct ReportItem: Hashable, Sendable {
     public init(
         range: RangeID, id: BucketID, terms: BucketTerms, predecessors: [RuleDirectory.Predecessor] = [],
         used: Int64 = 0,
-        refused: UInt32 = 0, want: Int64 = 0, waiting: [WaitingGroup] = [], name: ItemName? = nil
+        refused: UInt32 = 0, want: Int64 = 0, weight: UInt32 = 1, waiting: [WaitingGroup] = [], name: ItemName? = nil
     ) {
         self.range = range
         self.id = id
@@ -108,6 +131,7 @@ public struct ReportItem: Hashable, Sendable {
         self.used = used
         self.refused = refused
         self.want = want
+        self.weight = weight
         self.waiting = waiting
         self.name = name
     }
@@ -129,6 +153,10 @@ public struct Report: Hashable, Sendable {
     public static let mostGroups = 8_192
     /// The most bytes of keys in one report, before the last one.
     public static let mostKeyBytes = 1 << 20
+    /// The highest weight of a client.
+    public static let mostClientWeight: UInt32 = 100
+    /// The highest weight of a node: all of its clients with the highest weight, and its own callers.
+    public static let mostWeight = UInt32(Lender.mostClients) * mostClientWeight + 1
     /// The most predecessors of a bucket.
     public static let mostPredecessors = VersionedRule.mostPrevious
 
@@ -298,6 +326,7 @@ extension Report {
         for item in items {
             if let mistake = item.terms.mistake { return mistake }
             if item.used < 0 || item.want < 0 { return "negative usage or demand" }
+            if item.weight == 0 || item.weight > Report.mostWeight { return "a weight of \(item.weight)" }
             if item.predecessors.count > Report.mostPredecessors { return "too many predecessors" }
             if item.predecessors.contains(where: { $0.emissionInterval <= 0 || $0.unit <= 0 }) {
                 return "a predecessor without an emission interval"
@@ -311,6 +340,7 @@ extension Report {
                 if !(0...Rule.longestDelay).contains(group.longestWait) {
                     return "a wait of \(group.longestWait) ns"
                 }
+                if !(0...item.terms.tolerance).contains(group.closed) { return "\(group.closed) ns closed" }
                 if group.firstTicket > .max / 2 { return "ticket \(group.firstTicket)" }
             }
         }

@@ -96,6 +96,12 @@ extension AllowanceTable {
             id, span: (piece.start, piece.end), tat: .never, base: piece.base, tag: piece.tag, scaled: scaled)
     }
 
+    /// A request was refused here for somebody whose refusals are counted elsewhere.
+    public mutating func forgetRefusal(of id: BucketID) {
+        guard let at = table.find(id), table[at].refused > 0 else { return }
+        table[at].refused -= 1
+    }
+
     /// Counts tokens of a piece as used after all.
     public mutating func noteUse(of tokens: Int64, _ id: BucketID) {
         // The record may have been cleared away: usage is for statistics only.

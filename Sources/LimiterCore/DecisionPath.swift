@@ -11,17 +11,21 @@ public struct PendingRequest: Sendable {
     public var longestWait: Int64
     /// Whether the caller may still want to put back what it gets: then the decision comes with its ``Piece``.
     public var gathers: Bool
+    /// The virtual time of the bucket that is closed to it, in nanoseconds: a node's client has had more than its share.
+    public var closed: Int64
     /// The caller's own number for it, handed back with the decision.
     public var token: UInt64
 
     public init(
-        bucket: Bucket, key: [UInt8], cost: Int64, longestWait: Int64 = 0, gathers: Bool = false, token: UInt64
+        bucket: Bucket, key: [UInt8], cost: Int64, longestWait: Int64 = 0, gathers: Bool = false, closed: Int64 = 0,
+        token: UInt64
     ) {
         self.bucket = bucket
         self.key = key
         self.cost = cost
         self.longestWait = longestWait
         self.gathers = gathers
+        self.closed = closed
         self.token = token
     }
 }
@@ -128,7 +132,7 @@ public final class DecisionPath: Sendable {
         }
         switch verdict {
         case .allowed(let tat, let axis):
-            if hasObserver { tellObserver(id, limit: bucket.limit, cost: cost, at: now) }
+            if hasObserver { tellObserver(id, limit: bucket.wholeLimit, cost: cost, at: now) }
             return .settled(allowed: true, limit: bucket.limit, tat: tat, cost: cost, at: axis)
         case .limited(let tat, let axis):
             // Where it may wait for its turn, only the owner can say when that is.

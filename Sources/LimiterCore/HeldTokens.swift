@@ -50,7 +50,7 @@ extension DecisionPath {
         precondition(used >= 0 && used <= held.cost, "\(used) of \(held.cost) tokens")
         let limit = held.bucket.limit
         let id = held.bucket.id
-        if used > 0, let at = held.takenAt { tellObserver(id, limit: limit, cost: used, at: at) }
+        if used > 0, let at = held.takenAt { tellObserver(id, limit: held.bucket.wholeLimit, cost: used, at: at) }
         let scaled = drift.longest(now.ns)
         withTable(for: id) { table in
             if used > 0, held.takenAt != nil { table.noteUse(of: used, id) }

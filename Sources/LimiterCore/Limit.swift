@@ -84,6 +84,33 @@ public struct Limit: Hashable, Sendable, BitwiseCopyable {
         self.tolerance = tolerance / emissionInterval * emissionInterval
     }
 
+    /// The same bucket as it looks to somebody to whom `time` nanoseconds of its virtual time are closed, whole units and not all of it:
+    /// the same rate, a smaller burst. Closing a negative time opens it again.
+    package func closing(_ time: Int64) -> Limit {
+        time == 0 ? self : Limit(self, burst: burst - cost(of: time), tolerance: tolerance - time)
+    }
+
+    private init(_ limit: Limit, burst: Int64, tolerance: Int64) {
+        precondition(
+            burst > 0 && tolerance >= limit.emissionInterval, "a bucket of \(limit.burst) tokens was closed whole")
+        tokens = limit.tokens
+        period = limit.period
+        self.burst = burst
+        unit = limit.unit
+        emissionInterval = limit.emissionInterval
+        self.tolerance = tolerance
+    }
+
+    /// `percent` of a full bucket as virtual time: whole units, rounded up, and at least one unit less than all. Nil where the bucket
+    /// holds only one unit, which cannot be divided.
+    package func part(percent: Int) -> Int64? {
+        guard percent > 0 else { return 0 }
+        let units = tolerance / emissionInterval
+        guard units > 1 else { return nil }
+        let part = units / 100 * Int64(percent) + (units % 100 * Int64(percent) + 99) / 100
+        return min(part, units - 1) * emissionInterval
+    }
+
     /// The virtual time that `cost` tokens take, or nil if no bucket can ever hold so many (or `cost` is negative).
     @inline(__always)
     public func time(of cost: Int64) -> Int64? {

@@ -41,6 +41,8 @@ public struct Rule: Hashable, Sendable {
     public var exact: Bool
     /// Count, but never refuse.
     public var shadow: Bool
+    /// Percent of the burst that only critical requests may use: 0 to ``mostReserve``.
+    public let reserveForCritical: Int
     /// Other limits for single keys, sorted by key.
     public private(set) var overrides: [Override]
 
@@ -60,18 +62,38 @@ public struct Rule: Hashable, Sendable {
     public static let longestKey = 4096
     /// The most overrides in a rule.
     public static let mostOverrides = 1024
+    /// The most percent of a burst that can be kept for critical requests: normal ones must get something.
+    public static let mostReserve = 99
     /// The longest `delay`: an hour.
     public static let longestDelay: Int64 = 3_600_000_000_000
 
     public init(
         name: String, limit: Limit, onLimit: OnLimit = .reject, onIsolation: OnIsolation = .deny, exact: Bool = false,
-        shadow: Bool = false, overrides: [Override] = []
+        shadow: Bool = false, reserveForCritical: Int = 0, overrides: [Override] = []
     ) throws(RuleError) {
         guard Rule.isName(name) else {
             throw RuleError("'\(name.prefix(80))' is no rule name: 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")
         }
         if case .delay(let ns) = onLimit, !(1...Rule.longestDelay).contains(ns) {
             throw RuleError("rule '\(name)': a delay must be longer than 0 and at most an hour")
+        }
+        guard (0...Rule.mostReserve).contains(reserveForCritical) else {
+            throw RuleError(
+                "rule '\(name)': \(reserveForCritical) % cannot be kept for critical requests, only 0 to \(Rule.mostReserve) %"
+            )
+        }
+        if reserveForCritical > 0 {
+            if case .delay = onLimit {
+                // Who waits is given tokens of the future, and nothing could be kept of those any more.
+                throw RuleError(
+                    "rule '\(name)': what is kept for critical requests would go to those that wait: use onLimit: reject, or "
+                        + "keep nothing")
+            }
+            for limit in [limit] + overrides.map(\.limit) where limit.part(percent: reserveForCritical) == nil {
+                throw RuleError(
+                    "rule '\(name)': a burst of \(limit.burst) cannot be divided between critical and normal requests: raise it to "
+                        + "at least \(2 * limit.unit)")
+            }
         }
         guard overrides.count <= Rule.mostOverrides else {
             throw RuleError("rule '\(name)': \(overrides.count) overrides, at most \(Rule.mostOverrides) are possible")
@@ -92,6 +114,7 @@ public struct Rule: Hashable, Sendable {
         self.onIsolation = onIsolation
         self.exact = exact
         self.shadow = shadow
+        self.reserveForCritical = reserveForCritical
         self.overrides = sorted
     }
 

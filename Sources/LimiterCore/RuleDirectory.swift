@@ -2,7 +2,12 @@
 public struct Bucket: Sendable {
     public var id: BucketID
     public var range: RangeID
-    public var limit: Limit
+    /// The limit as this request sees it: for a normal one, without what is kept for critical ones.
+    public private(set) var limit: Limit
+    /// The virtual time of the bucket that is kept for critical requests, in nanoseconds; 0 for none.
+    public let reserve: Int64
+    /// Of the request; change it with ``with(_:)``.
+    public private(set) var priority: Priority
     /// How long a request over the limit may wait, in nanoseconds.
     public var longestWait: Int64
     public var onIsolation: OnIsolation
@@ -13,13 +18,17 @@ public struct Bucket: Sendable {
     /// The rule's version; with ``ruleIndex`` it says whether another directory holds the same rule at the same place.
     public var ruleVersion: UInt64
 
+    /// A bucket for a normal request: `limit` is what such a request sees, without the `reserve`.
     public init(
-        id: BucketID, range: RangeID, limit: Limit, longestWait: Int64 = 0, onIsolation: OnIsolation = .deny,
-        exact: Bool = false, shadow: Bool = false, ruleIndex: Int32 = -1, ruleVersion: UInt64 = 0
+        id: BucketID, range: RangeID, limit: Limit, reserve: Int64 = 0, longestWait: Int64 = 0,
+        onIsolation: OnIsolation = .deny, exact: Bool = false, shadow: Bool = false, ruleIndex: Int32 = -1,
+        ruleVersion: UInt64 = 0
     ) {
         self.id = id
         self.range = range
         self.limit = limit
+        self.reserve = reserve
+        priority = .normal
         self.longestWait = longestWait
         self.onIsolation = onIsolation
         self.exact = exact
@@ -27,6 +36,25 @@ public struct Bucket: Sendable {
         self.ruleIndex = ruleIndex
         self.ruleVersion = ruleVersion
     }
+
+    /// The whole bucket's limit, whatever the request's priority: what the promise is about.
+    public var wholeLimit: Limit { priority == .critical ? limit : limit.closing(-reserve) }
+
+    /// The same bucket for a request of this priority.
+    public func with(_ priority: Priority) -> Bucket {
+        guard priority != self.priority else { return self }
+        var bucket = self
+        bucket.priority = priority
+        bucket.limit = limit.closing(priority == .critical ? -reserve : reserve)
+        return bucket
+    }
+
+    /// Whether some of the bucket is closed to this request, because it is kept for critical ones.
+    public var isPartlyClosed: Bool { reserve > 0 && priority == .normal }
+
+    /// Whether a request of this bucket may wait for its turn. One that waits is given tokens of the future: of a bucket with a reserve
+    /// nothing would be left of it, so only critical ones may.
+    public var mayWait: Bool { !isPartlyClosed }
 }
 
 /// A rule under the version that the log gave it, with the versions it had before.
@@ -73,7 +101,9 @@ public final class RuleDirectory: Sendable {
         /// The hash's state after the rule's name.
         var prefix: SipState
         var version: UInt64
+        /// As a normal request sees it.
         var limit: Limit
+        var reserve: Int64
         var longestWait: Int64
         var onIsolation: OnIsolation
         var exact: Bool
@@ -81,7 +111,7 @@ public final class RuleDirectory: Sendable {
         var hasOverrides: Bool
     }
 
-    private typealias Overrides = [UInt64: (key: [UInt8], limit: Limit)]
+    private typealias Overrides = [UInt64: (key: [UInt8], limit: Limit, reserve: Int64)]
 
     public let hash: KeyedHash
     /// Slack and bracket arithmetic of this cluster.
@@ -117,14 +147,17 @@ public final class RuleDirectory: Sendable {
             var byKey: Overrides = [:]
             for override in rule.overrides {
                 let key = Array(override.key.utf8)
-                byKey[hash.hash(rule: seed, key: key.span.bytes)] = (key, override.limit)
+                let reserve = RuleDirectory.reserve(of: override.limit, rule)
+                byKey[hash.hash(rule: seed, key: key.span.bytes)] = (key, override.limit.closing(reserve), reserve)
             }
+            let reserve = RuleDirectory.reserve(of: rule.limit, rule)
             compiled.append(
                 Compiled(
                     nameHash: RuleDirectory.nameHash(name.span.bytes), nameStart: Int32(names.count),
                     nameCount: Int32(name.count), prefix: hash.prefix(ofRule: seed), version: versioned.version,
-                    limit: rule.limit, longestWait: rule.longestWait, onIsolation: rule.onIsolation, exact: rule.exact,
-                    shadow: rule.shadow, hasOverrides: !byKey.isEmpty))
+                    limit: rule.limit.closing(reserve), reserve: reserve, longestWait: rule.longestWait,
+                    onIsolation: rule.onIsolation, exact: rule.exact, shadow: rule.shadow,
+                    hasOverrides: !byKey.isEmpty))
             overrides.append(byKey)
             names += name
         }
@@ -143,6 +176,11 @@ public final class RuleDirectory: Sendable {
         mask = size - 1
         let adHoc = Array(RuleDirectory.adHocName.utf8)
         adHocPrefix = hash.prefix(ofRule: hash.seed(ofRule: adHoc.span.bytes))
+    }
+
+    private static func reserve(of limit: Limit, _ rule: Rule) -> Int64 {
+        // A rule is refused where its burst cannot be divided.
+        limit.part(percent: rule.reserveForCritical) ?? 0
     }
 
     /// A quick hash to find a rule by its name. It needs no secret: only who may set rules chooses what stands in the table.
@@ -207,6 +245,7 @@ public final class RuleDirectory: Sendable {
     @inline(__always)
     private func bucket(ruleIndex index: Int, key: RawSpan) -> Bucket {
         var limit = compiled[index].limit
+        var reserve = compiled[index].reserve
         let hasOverrides = compiled[index].hasOverrides
         let (range, id) = KeyedHash.bucket(
             compiled[index].prefix, key: key,
@@ -214,11 +253,12 @@ public final class RuleDirectory: Sendable {
         ) { keyHash in
             if hasOverrides, let override = overrides[index][keyHash], key.hasSameBytes(as: override.key) {
                 limit = override.limit
+                reserve = override.reserve
             }
-            return limit.tolerance
+            return limit.tolerance &+ reserve
         }
         return Bucket(
-            id: id, range: range, limit: limit, longestWait: compiled[index].longestWait,
+            id: id, range: range, limit: limit, reserve: reserve, longestWait: compiled[index].longestWait,
             onIsolation: compiled[index].onIsolation, exact: compiled[index].exact, shadow: compiled[index].shadow,
             ruleIndex: Int32(index), ruleVersion: compiled[index].version)
     }

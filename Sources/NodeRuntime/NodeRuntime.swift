@@ -208,7 +208,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         if isTick { compactIfDue() }
         for settled in holder.takeSettled() {
             if settled.sink == Lender.sink {
-                lender.settled(settled, holder: holder)
+                lender.settled(settled, holder: holder, now: now)
             } else {
                 outputs.settled.append(settled)
             }

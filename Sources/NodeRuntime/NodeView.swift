@@ -66,12 +66,12 @@ extension NodeRuntime {
         return holder.hotKeys(count, ruleIndex: index, now: now).map { hot in
             let known = owner.inspect(hot.bucket.id, in: hot.bucket.range, at: now)
             let tokens = known.map {
-                hot.bucket.limit.tokens(in: hot.bucket.limit.tolerance - max(0, $0.tat - $0.axis))
+                hot.bucket.limit.tokens(in: hot.bucket.wholeLimit.tolerance - max(0, $0.tat - $0.axis))
             }
             return HotKey(
                 rule: directory.ruleName(of: hot.bucket) ?? "(an earlier version)",
                 key: String(decoding: hot.key, as: UTF8.self), tokens: tokens ?? hot.tokens,
-                limit: hot.bucket.limit.burst,
+                limit: hot.bucket.wholeLimit.burst,
                 holders: known?.holders ?? 0, admittedPerSecond: hot.admittedPerSecond,
                 refusedPerSecond: hot.refusedPerSecond)
         }

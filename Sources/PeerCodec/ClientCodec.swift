@@ -9,8 +9,8 @@ import Raft
 ///     kind     UInt8    ``Kind``
 ///     body
 public enum ClientCodec {
-    /// The only format there is so far.
-    static let formatVersion: UInt8 = 1
+    /// The only format that is spoken: 1 had neither weights nor priorities.
+    static let formatVersion: UInt8 = 2
 
     enum Kind: UInt8 {
         case rules = 64

@@ -5,19 +5,19 @@ import LimiterCore
 // Reports are most of what nodes send. An item says with a byte of flags which of its fields differ from the usual:
 //
 //     range     UInt8
-//     flags     UInt8    ``PeerCodec/ItemFlags``
+//     flags     UInt16   ``PeerCodec/ItemFlags``
 //     id        16 bytes
 //     interval  Int64
 //     tolerance Int64
-//     unit, used, refused, want, predecessors (a UInt8 count), waiting (a UInt16 count): as the flags say
+//     unit, reserve, used, refused, want, weight (a UInt32), predecessors (a UInt8 count), waiting (a UInt16 count): as the flags say
 //     name: rule (UInt8 count), version UInt64, key (UInt16 count); from clients
 //
-// So a bucket that only reports its usage takes 42 bytes, and one request for an unknown bucket takes 64.
+// So a bucket that only reports its usage takes 43 bytes, and one request for an unknown bucket takes 65.
 
 extension PeerCodec {
     /// Which fields of a report's item follow; ``exact`` is a field itself.
     struct ItemFlags: OptionSet {
-        var rawValue: UInt8
+        var rawValue: UInt16
 
         static let exact = ItemFlags(rawValue: 1 << 0)
         /// The unit is not 1.
@@ -28,8 +28,13 @@ extension PeerCodec {
         static let predecessors = ItemFlags(rawValue: 1 << 5)
         static let waiting = ItemFlags(rawValue: 1 << 6)
         static let named = ItemFlags(rawValue: 1 << 7)
+        /// A part of the bucket is kept for critical requests.
+        static let reserve = ItemFlags(rawValue: 1 << 8)
+        /// The weight is not 1.
+        static let weight = ItemFlags(rawValue: 1 << 9)
+        static let all = ItemFlags(rawValue: 1 << 10 - 1)
 
-        init(rawValue: UInt8) { self.rawValue = rawValue }
+        init(rawValue: UInt16) { self.rawValue = rawValue }
 
         init(_ item: ReportItem) {
             rawValue = 0
@@ -41,17 +46,24 @@ extension PeerCodec {
             if !item.predecessors.isEmpty { insert(.predecessors) }
             if !item.waiting.isEmpty { insert(.waiting) }
             if item.name != nil { insert(.named) }
+            if item.terms.reserve != 0 { insert(.reserve) }
+            if item.weight != 1 { insert(.weight) }
         }
     }
 
     /// Session, number, verdicts seen, and the count of items.
     private static let reportBytes = 28
     /// An item without any of the fields that flags announce.
-    private static let leastItemBytes = 34
+    private static let leastItemBytes = 35
     private static let predecessorBytes = 32
+    /// A group of requests to which nothing is closed.
     private static let groupBytes = 28
-    /// In a group's count: its requests gather.
+    /// In a group's count: its requests gather,
     private static let gathers: UInt32 = 1 << 31
+    /// are critical,
+    private static let critical: UInt32 = 1 << 30
+    /// or have a part of the bucket closed to them, which follows the group's other fields.
+    private static let closed: UInt32 = 1 << 29
 
     static func encode(_ report: Report) -> [UInt8] {
         var writer = writer(.report, bytes: bytes(of: report))
@@ -63,7 +75,7 @@ extension PeerCodec {
         precondition(
             report.items.count <= Report.mostItems,
             "\(report.items.count) buckets in a report; peers accept \(Report.mostItems)")
-        var bytes = reportBytes + report.items.count * (leastItemBytes + 16)
+        var bytes = reportBytes + report.items.count * (leastItemBytes + 28)
         var groups = 0
         for item in report.items {
             bytes += item.predecessors.count * predecessorBytes
@@ -72,7 +84,7 @@ extension PeerCodec {
         }
         precondition(
             groups <= Report.mostGroups, "\(groups) groups of requests in a report; peers accept \(Report.mostGroups)")
-        return bytes + groups * (groupBytes + 2)
+        return bytes + groups * (groupBytes + 10)
     }
 
     static func encode(_ report: Report, into writer: inout ByteWriter) {
@@ -91,9 +103,11 @@ extension PeerCodec {
         writer.write(item.terms.emissionInterval)
         writer.write(item.terms.tolerance)
         if flags.contains(.unit) { writer.write(item.terms.unit) }
+        if flags.contains(.reserve) { writer.write(item.terms.reserve) }
         if flags.contains(.used) { writer.write(item.used) }
         if flags.contains(.refused) { writer.write(item.refused) }
         if flags.contains(.want) { writer.write(item.want) }
+        if flags.contains(.weight) { writer.write(item.weight) }
         if flags.contains(.predecessors) {
             precondition(
                 item.predecessors.count <= Report.mostPredecessors,
@@ -109,9 +123,12 @@ extension PeerCodec {
             writer.write(UInt16(item.waiting.count))
             for group in item.waiting {
                 writer.write(group.firstTicket)
-                writer.write(group.gathers ? group.count | gathers : group.count)
+                writer.write(
+                    group.count | (group.gathers ? gathers : 0) | (group.priority == .critical ? critical : 0)
+                        | (group.closed == 0 ? 0 : closed))
                 writer.write(group.time)
                 writer.write(group.longestWait)
+                if group.closed != 0 { writer.write(group.closed) }
             }
         }
         if let name = item.name {
@@ -149,6 +166,9 @@ extension PeerCodec {
     private static func decodeItem(from reader: inout ByteReader) throws(DecodingFailure) -> ReportItem {
         let range = try reader.readRange()
         let flags = ItemFlags(rawValue: try reader.read())
+        guard ItemFlags.all.isSuperset(of: flags) else {
+            throw DecodingFailure("unknown flags of a bucket in a report, at offset \(reader.consumed)")
+        }
         let id = try reader.readBucketID()
         let (interval, tolerance) = (try reader.read(Int64.self), try reader.read(Int64.self))
         let unit = flags.contains(.unit) ? try reader.read(Int64.self, otherThan: 1) : 1
@@ -156,9 +176,11 @@ extension PeerCodec {
             range: range, id: id,
             terms: BucketTerms(
                 emissionInterval: interval, tolerance: tolerance, unit: unit, exact: flags.contains(.exact)))
+        if flags.contains(.reserve) { item.terms.reserve = try reader.read(Int64.self, otherThan: 0) }
         if flags.contains(.used) { item.used = try reader.read(Int64.self, otherThan: 0) }
         if flags.contains(.refused) { item.refused = try reader.read(UInt32.self, otherThan: 0) }
         if flags.contains(.want) { item.want = try reader.read(Int64.self, otherThan: 0) }
+        if flags.contains(.weight) { item.weight = try reader.read(UInt32.self, otherThan: 1) }
         if flags.contains(.predecessors) { item.predecessors = try decodePredecessors(from: &reader) }
         if flags.contains(.waiting) { item.waiting = try decodeGroups(from: &reader) }
         if flags.contains(.named) { item.name = try decodeName(from: &reader) }
@@ -189,8 +211,10 @@ extension PeerCodec {
             let (ticket, count) = (try reader.read(UInt64.self), try reader.read(UInt32.self))
             groups.append(
                 WaitingGroup(
-                    firstTicket: ticket, count: count & ~gathers, time: try reader.read(),
-                    longestWait: try reader.read(), gathers: count & gathers != 0))
+                    firstTicket: ticket, count: count & ~(gathers | critical | closed), time: try reader.read(),
+                    longestWait: try reader.read(), gathers: count & gathers != 0,
+                    priority: count & critical != 0 ? .critical : .normal,
+                    closed: count & closed != 0 ? try reader.read(Int64.self, otherThan: 0) : 0))
         }
         return groups
     }

@@ -14,8 +14,8 @@ import Raft
 /// same bytes again. Whether the numbers make sense is the receiver's business (``CoordinationMessage/mistake`` and Raft's own
 /// validation).
 public enum PeerCodec {
-    /// The only format there is so far.
-    static let formatVersion: UInt8 = 1
+    /// The only format that is spoken: 1 had neither weights nor priorities.
+    static let formatVersion: UInt8 = 2
 
     /// What follows; the raw value is the byte. Raft's kinds count from 1, the coordination's from 32.
     enum Kind: UInt8 {

@@ -222,7 +222,8 @@ struct LenderTests {
             decision.remaining = outcome == .allowed ? 500 : 1
             decision.retryAfter = retry
             node.lender.settled(
-                Holder.Settled(sink: Lender.sink, token: 1, decision: decision, piece: nil), holder: node.holder)
+                Holder.Settled(sink: Lender.sink, token: 1, decision: decision, piece: nil), holder: node.holder,
+                now: ClockTime(ns: 15))
             guard case .verdicts(let session, let batch) = node.lender.takePending().first?.message else {
                 Issue.record("no verdict")
                 continue
@@ -232,5 +233,59 @@ struct LenderTests {
             #expect(settled.map(\.decision) == [decision])
             #expect(settled.map(\.token) == [8])
         }
+    }
+
+    @Test("What is lent is divided by weight, and the node asks for as much as those that go short")
+    func weights() throws {
+        func first(_ weight: UInt32, of others: [UInt32]) throws -> Int64 {
+            let node = try Node()
+            for (i, other) in others.enumerated() {
+                var item = node.item()
+                (item.weight, item.refused) = (other, 1)
+                _ = node.report(1, [item], session: 100 + UInt64(i))
+            }
+            var item = node.item(want: 40 * Node.token)
+            item.weight = weight
+            let answer = try #require(node.report(1, [item]))
+            let allowance = try #require(answer.items.first?.allowance)
+            return (allowance.end - allowance.start) / Node.token
+        }
+        #expect(try first(1, of: []) == 40)
+        #expect(try first(1, of: [1]) == 20)
+        #expect(try first(3, of: [1]) == 30)
+        #expect(try first(1, of: [3, 4]) == 5)
+        #expect(try first(100, of: [100, 100, 100]) == 10)
+
+        let node = try Node()
+        let at = ClockTime(ns: 20)
+        #expect(node.holder.weight(of: node.bucket.id, now: at) == 1)
+        var item = node.item()
+        (item.weight, item.refused) = (5, 1)
+        _ = node.report(1, [item])
+        #expect(node.holder.weight(of: node.bucket.id, now: at) == 5)
+        item.weight = 100
+        _ = node.report(1, [item], session: 10)
+        #expect(node.holder.weight(of: node.bucket.id, now: at) == 105)
+        // One that gets what it wants adds nothing.
+        item = node.item(want: Node.token)
+        item.weight = 50
+        _ = node.report(1, [item], session: 11)
+        #expect(node.holder.weight(of: node.bucket.id, now: at) == 105)
+        #expect(node.holder.weight(of: node.bucket.id, now: ClockTime(ns: 1_000_000_010)) == 1)
+    }
+
+    @Test("What is closed to a client that is ahead is closed to it at the owner, too")
+    func aheadAndForwarded() throws {
+        let node = try Node()
+        var hungry = node.item()
+        hungry.refused = 1
+        _ = node.report(1, [hungry], session: 50)
+        _ = node.report(1, [node.item(want: 20 * Node.token)])
+        let answer = try #require(node.report(2, [node.item([group(1, 30)])]))
+        #expect(node.lender.waitingCount > 0)
+        let report = try #require(
+            node.holder.reportsDue(directory: node.directory, store: node.store, now: ClockTime(ns: 60_000_000)).first)
+        #expect(report.report.items[0].waiting.map(\.closed) == [20 * Node.token])
+        #expect(answer.verdicts.verdicts.isEmpty)
     }
 }

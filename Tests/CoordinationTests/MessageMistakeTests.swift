@@ -32,13 +32,19 @@ struct MessageMistakeTests {
         #expect(
             report([item { $0.waiting = Array(repeating: Self.group, count: Report.mostGroups) }, item()]).mistake
                 != nil)
+        let right: [(inout ReportItem) -> Void] = [
+            { $0.weight = Report.mostWeight }, { $0.waiting[0].closed = 100_000 }, { $0.terms.reserve = 99_000 },
+        ]
+        for (i, change) in right.enumerated() { #expect(report([item(change)]).mistake == nil, "right \(i)") }
         let wrong: [(inout ReportItem) -> Void] = [
             { $0.used = -1 }, { $0.want = -1 }, { $0.terms.emissionInterval = 0 }, { $0.terms.unit = 0 },
             { $0.terms.tolerance = 999 }, { $0.terms.tolerance = Limit.longestTolerance + 1 },
             { $0.waiting[0].count = 0 },
             { $0.waiting[0].count = UInt32(Holder.mostWaiting) + 1 }, { $0.waiting[0].time = 100_001 },
             { $0.waiting[0].time = -1 }, { $0.waiting[0].longestWait = Rule.longestDelay + 1 },
-            { $0.waiting[0].firstTicket = .max },
+            { $0.waiting[0].firstTicket = .max }, { $0.waiting[0].closed = -1 }, { $0.waiting[0].closed = 100_001 },
+            { $0.weight = 0 }, { $0.weight = Report.mostWeight + 1 },
+            { $0.terms.reserve = -1_000 }, { $0.terms.reserve = 100_000 }, { $0.terms.reserve = 500 },
             { $0.predecessors = [RuleDirectory.Predecessor(id: Self.id, emissionInterval: 0, unit: 1)] },
             {
                 $0.predecessors = Array(

@@ -113,10 +113,14 @@ extension SplitMix64 {
 
     mutating func rule(named name: String) -> Rule {
         let keys = (0..<below(4)).map { "key \($0)" }
+        let isDelayed = chance(2)
+        let (limit, limits) = (limit(), keys.map { _ in self.limit() })
+        let canBeDivided = !isDelayed && ([limit] + limits).allSatisfy { $0.burst > 1 }
         return try! Rule(
-            name: name, limit: limit(), onLimit: chance(2) ? .reject : .delay(1 + Int64(below(1_000_000))),
+            name: name, limit: limit, onLimit: isDelayed ? .delay(1 + Int64(below(1_000_000))) : .reject,
             onIsolation: pick(OnIsolation.allCases), exact: chance(2), shadow: chance(2),
-            overrides: keys.map { Rule.Override(key: $0, limit: limit()) })
+            reserveForCritical: canBeDivided ? below(100) : 0,
+            overrides: zip(keys, limits).map { Rule.Override(key: $0, limit: $1) })
     }
 
     /// Any command at all, with numbers as wild as the types allow.

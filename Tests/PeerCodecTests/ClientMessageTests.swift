@@ -78,7 +78,7 @@ struct ClientMessageTests {
         #expect(throws: DecodingFailure.self) { try ClientCodec.decode([2, 64][...]) }
         #expect(throws: DecodingFailure.self) { try ClientCodec.decode([1, 12][...]) }
         // A peer's message is no client's.
-        #expect(throws: DecodingFailure.self) { try ClientCodec.decode([1, 32, 0, 0][...]) }
+        #expect(throws: DecodingFailure.self) { try ClientCodec.decode([2, 32, 0, 0][...]) }
     }
 
     @Test("What no correct client says is told")

@@ -17,7 +17,7 @@ struct HostileMessageTests {
     /// Version, kind, and what `body` writes.
     private func bytes(kind: UInt8, _ body: (inout ByteWriter) -> Void) -> [UInt8] {
         var writer = ByteWriter()
-        writer.write(UInt8(1))
+        writer.write(UInt8(2))
         writer.write(kind)
         body(&writer)
         return writer.bytes
@@ -26,14 +26,14 @@ struct HostileMessageTests {
     @Test("An unknown version or kind says which node to upgrade")
     func unknown() {
         #expect(
-            failure([2, 12])
-                == "peer messages of format 2 are not known to this version of Millrace, which speaks format 1: upgrade "
+            failure([3, 12])
+                == "peer messages of format 3 are not known to this version of Millrace, which speaks format 2: upgrade "
                 + "the older of the two nodes")
         #expect(
-            failure([1, 99])
+            failure([2, 99])
                 == "peer messages of kind 99 are not known to this version of Millrace: upgrade this node")
         #expect(failure([]).contains("1 bytes expected at offset 0"))
-        #expect(failure([1]).contains("1 bytes expected at offset 1"))
+        #expect(failure([2]).contains("1 bytes expected at offset 1"))
     }
 
     @Test("A count of four billion costs nothing but an error")
@@ -96,7 +96,7 @@ struct HostileMessageTests {
         let identity = bytes(kind: 32) { writer in
             writer.write(raw: [UInt8](repeating: 0, count: 24))
             writer.write(UInt32(1))
-            writer.write(raw: [3, 0] + [UInt8](repeating: 0, count: 32))
+            writer.write(raw: [3, 0, 0] + [UInt8](repeating: 0, count: 32))
         }
         #expect(failure(identity) == "a bucket identity of 0")
     }
@@ -106,10 +106,23 @@ struct HostileMessageTests {
         let used = bytes(kind: 32) { writer in
             writer.write(raw: [UInt8](repeating: 0, count: 24))
             writer.write(UInt32(1))
-            writer.write(raw: [3, 0x04] + [UInt8](repeating: 1, count: 32))
+            writer.write(raw: [3, 0x04, 0] + [UInt8](repeating: 1, count: 32))
             writer.write(Int64(0))
         }
-        #expect(failure(used).hasPrefix("0 is spelt out at offset 64"))
+        #expect(failure(used).hasPrefix("0 is spelt out at offset 65"))
+        let weight = bytes(kind: 32) { writer in
+            writer.write(raw: [UInt8](repeating: 0, count: 24))
+            writer.write(UInt32(1))
+            writer.write(raw: [3, 0x00, 0x02] + [UInt8](repeating: 1, count: 32))
+            writer.write(UInt32(1))
+        }
+        #expect(failure(weight).hasPrefix("1 is spelt out at offset 65"))
+        let flags = bytes(kind: 32) { writer in
+            writer.write(raw: [UInt8](repeating: 0, count: 24))
+            writer.write(UInt32(1))
+            writer.write(raw: [3, 0x00, 0x04] + [UInt8](repeating: 1, count: 32))
+        }
+        #expect(failure(flags).hasPrefix("unknown flags of a bucket"))
         let times = bytes(kind: 34) { writer in
             writer.write(raw: [UInt8](repeating: 0, count: 16))
             writer.write(UInt32(1))

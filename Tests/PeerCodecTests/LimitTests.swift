@@ -59,18 +59,18 @@ struct LimitTests {
     @Test("Buckets in a report")
     func items() throws {
         try check(
-            report(Array(repeating: item(), count: Report.mostItems)), countAt: 26, as: UInt32.self, elementBytes: 34)
+            report(Array(repeating: item(), count: Report.mostItems)), countAt: 26, as: UInt32.self, elementBytes: 35)
     }
 
     @Test("Groups in a report, of one bucket and of several")
     func groups() throws {
-        try check(report([item(Report.mostGroups)]), countAt: 64, as: UInt16.self, elementBytes: 28)
+        try check(report([item(Report.mostGroups)]), countAt: 65, as: UInt16.self, elementBytes: 28)
         // The first bucket has all of them; a second one with one more is one too many.
         let bytes = PeerCodec.encode(report([item(Report.mostGroups), item()]))
         #expect(throws: Never.self) { try PeerCodec.decode(bytes[...]) }
         var one = PeerCodec.encode(report([item(1)]))
         one.removeFirst(30)
-        var longer = Array(bytes.dropLast(34)) + one
+        var longer = Array(bytes.dropLast(35)) + one
         longer[26] = 2
         #expect(throws: DecodingFailure("more than 8192 groups of requests in a report, at offset \(longer.count)")) {
             try PeerCodec.decode(longer[...])
@@ -80,7 +80,7 @@ struct LimitTests {
     @Test("Predecessors of a bucket")
     func predecessors() throws {
         try check(
-            report([item(predecessors: Report.mostPredecessors)]), countAt: 64, as: UInt8.self, elementBytes: 32)
+            report([item(predecessors: Report.mostPredecessors)]), countAt: 65, as: UInt8.self, elementBytes: 32)
     }
 
     @Test("Readings, buckets and verdicts in an answer")
@@ -162,7 +162,16 @@ struct LimitTests {
         #expect(size([]) == 30)
         var usage = item()
         usage.used = 5
-        #expect(size([usage]) - size([]) == 42)
-        #expect(size([item(1)]) - size([]) == 64)
+        #expect(size([usage]) - size([]) == 43)
+        #expect(size([item(1)]) - size([]) == 65)
+        // Only who has a weight, a reserve or something closed pays for it; a priority is a bit.
+        var heavy = item(1)
+        heavy.waiting[0].priority = .critical
+        #expect(size([heavy]) == size([item(1)]))
+        heavy.weight = 2
+        #expect(size([heavy]) == size([item(1)]) + 4)
+        heavy.terms.reserve = 1_000
+        heavy.waiting[0].closed = 1_000
+        #expect(size([heavy]) == size([item(1)]) + 20)
     }
 }

@@ -64,22 +64,25 @@ extension SplitMix64 {
     private mutating func reportItem() -> ReportItem {
         ReportItem(
             range: range(), id: id(),
-            terms: BucketTerms(emissionInterval: number(), tolerance: number(), unit: number(), exact: chance(2)),
+            terms: BucketTerms(
+                emissionInterval: number(), tolerance: number(), unit: number(), exact: chance(2),
+                reserve: chance(2) ? 0 : number()),
             predecessors: chance(2)
                 ? []
                 : list(upTo: Report.mostPredecessors) { generator in
                     RuleDirectory.Predecessor(
                         id: generator.id(), emissionInterval: generator.number(), unit: generator.number())
                 },
-            used: number(), refused: number(), want: number(), waiting: list(upTo: 3) { $0.group() },
+            used: number(), refused: number(), want: number(), weight: chance(2) ? 1 : number(),
+            waiting: list(upTo: 3) { $0.group() },
             name: chance(2)
                 ? nil : ItemName(rule: bytes(upTo: Rule.longestName), version: number(), key: bytes(upTo: 60)))
     }
 
     mutating func group() -> WaitingGroup {
         WaitingGroup(
-            firstTicket: number(), count: number(UInt32.self) & 0x7fff_ffff, time: number(), longestWait: number(),
-            gathers: chance(2))
+            firstTicket: number(), count: number(UInt32.self) & 0x1fff_ffff, time: number(), longestWait: number(),
+            gathers: chance(2), priority: chance(2) ? .critical : .normal, closed: chance(2) ? 0 : number())
     }
 
     mutating func answer() -> Answer {

@@ -79,7 +79,7 @@ struct RoundTripTests {
             var bytes = generator.bytes(upTo: 200)
             // A right beginning gets further.
             if bytes.count > 2, generator.chance(2) {
-                bytes[0] = 1
+                bytes[0] = 2
                 bytes[1] = UInt8(generator.chance(2) ? 1 + generator.below(13) : 32 + generator.below(4))
             }
             guard let message = try? PeerCodec.decode(bytes[...]) else { continue }
