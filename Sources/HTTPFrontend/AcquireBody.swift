@@ -1,3 +1,5 @@
+import LimiterCore
+
 /// What the body of `POST /v1/acquire` says, as places in its bytes: nothing is copied unless a string has escapes.
 struct AcquireBody {
     /// A string of the body.
@@ -25,6 +27,8 @@ struct AcquireBody {
     var key: Text
     /// Tokens, from 0.
     var cost: Int64
+    /// Of the request with all its permits.
+    var priority = Priority.normal
     /// How long the caller would wait, in milliseconds; nil where it does not say.
     var waitMs: Int64?
     /// How long a reservation may stay open, in milliseconds; nil where it does not say.

@@ -1,3 +1,5 @@
+import LimiterCore
+
 /// Reads the body of `POST /v1/acquire` in one pass over its bytes: strict JSON (RFC 8259), no field unknown or twice.
 ///
 /// One allocation at most for each string with escapes, none otherwise.
@@ -45,6 +47,7 @@ struct AcquireScanner {
         var cost: Int64?
         var waitMs: Int64?
         var ttlMs: Int64?
+        var priority: Priority?
         var permits: [AcquireBody]?
         skipSpace(body)
         guard take(UInt8(ascii: "{"), body) else { throw error("expected a JSON object", body) }
@@ -74,6 +77,9 @@ struct AcquireScanner {
                 case .ttlMs:
                     isTwice = ttlMs != nil
                     ttlMs = try integer(body, field: "ttlMs")
+                case .priority:
+                    isTwice = priority != nil
+                    priority = try self.priority(body)
                 case .permits:
                     isTwice = permits != nil
                     permits = try self.permits(body)
@@ -81,7 +87,8 @@ struct AcquireScanner {
                 if isPermit, ![.rule, .key, .cost].contains(field) {
                     throw ScanError(
                         offset: start,
-                        message: "field '\(field.rawValue)': a permit has a rule, a key and a cost, no more")
+                        message: "field '\(field.rawValue)': a permit has a rule, a key and a cost, no more"
+                            + (field == .priority ? "; the priority stands beside 'permits'" : ""))
                 }
                 if isTwice { throw ScanError(offset: start, message: "the field '\(field.rawValue)' is given twice") }
                 skipSpace(body)
@@ -101,11 +108,13 @@ struct AcquireScanner {
                 throw ScanError(offset: offset, message: "several permits cannot be reserved: leave 'ttlMs' away")
             }
             return AcquireBody(
-                rule: AcquireBody.Text(range: 0..<0), key: AcquireBody.Text(range: 0..<0), cost: 1, permits: permits)
+                rule: AcquireBody.Text(range: 0..<0), key: AcquireBody.Text(range: 0..<0), cost: 1,
+                priority: priority ?? .normal, permits: permits)
         }
         guard let rule else { throw ScanError(offset: offset, message: "the field 'rule' is missing") }
         guard let key else { throw ScanError(offset: offset, message: "the field 'key' is missing") }
-        return AcquireBody(rule: rule, key: key, cost: cost ?? 1, waitMs: waitMs, ttlMs: ttlMs)
+        return AcquireBody(
+            rule: rule, key: key, cost: cost ?? 1, priority: priority ?? .normal, waitMs: waitMs, ttlMs: ttlMs)
     }
 
     private mutating func permits(_ body: Span<UInt8>) throws(ScanError) -> [AcquireBody] {
@@ -127,7 +136,7 @@ struct AcquireScanner {
 
     // MARK: Fields
 
-    private enum Field: String { case rule, key, cost, waitMs, ttlMs, permits }
+    private enum Field: String { case rule, key, cost, waitMs, ttlMs, priority, permits }
 
     private mutating func field(_ body: Span<UInt8>) throws(ScanError) -> Field {
         let start = offset
@@ -145,7 +154,8 @@ struct AcquireScanner {
         throw ScanError(
             offset: start,
             message:
-                "unknown field '\(String(text.prefix(40)))': possible are rule, key, cost, waitMs, ttlMs and permits")
+                "unknown field '\(String(text.prefix(40)))': possible are rule, key, cost, waitMs, ttlMs, priority and permits"
+        )
     }
 
     @inline(__always)
@@ -157,6 +167,17 @@ struct AcquireScanner {
     }
 
     // MARK: Values
+
+    private mutating func priority(_ body: Span<UInt8>) throws(ScanError) -> Priority {
+        let start = offset
+        let word = try string(body, field: "priority").string(in: body)
+        guard let priority = Priority(name: word) else {
+            throw ScanError(
+                offset: start,
+                message: "field 'priority': '\(String(word.prefix(40)))' is none: possible are normal and critical")
+        }
+        return priority
+    }
 
     /// A whole number from 0 upwards.
     private mutating func integer(_ body: Span<UInt8>, field: StaticString) throws(ScanError) -> Int64 {

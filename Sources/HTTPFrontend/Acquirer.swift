@@ -87,13 +87,16 @@ struct Acquirer: Sendable {
             throw Acquirer.problem(error)
         }
         guard request.permits.isEmpty else {
-            return .permits(try request.permits.map { permit throws(Problem) in try wish(permit, in: bytes) })
+            return .permits(
+                try request.permits.map { permit throws(Problem) in
+                    try wish(permit, priority: request.priority, in: bytes)
+                })
         }
         if request.ttlMs != nil {
             throw .malformed("'ttlMs' is for reservations", remedy: "POST it to \(Router.reservePath)")
         }
-        var (bucket, directory, answer) = try resolve(request, in: bytes)
-        if let waitMs = request.waitMs {
+        var (bucket, directory, answer) = try resolve(request, priority: request.priority, in: bytes)
+        if let waitMs = request.waitMs, bucket.mayWait {
             // The caller's own word on waiting replaces the rule's.
             bucket.longestWait = min(waitMs, Acquirer.longestWait / 1_000_000) * 1_000_000
         }
@@ -106,8 +109,10 @@ struct Acquirer: Sendable {
     }
 
     /// One permit, looked at before any is asked for: what can never pass must cost nothing.
-    func wish(_ request: borrowing AcquireBody, in bytes: Span<UInt8>) throws(Problem) -> Wish {
-        let (bucket, directory, answer) = try resolve(request, in: bytes)
+    func wish(
+        _ request: borrowing AcquireBody, priority: Priority, in bytes: Span<UInt8>
+    ) throws(Problem) -> Wish {
+        let (bucket, directory, answer) = try resolve(request, priority: priority, in: bytes)
         return Wish(
             bucket: bucket, key: request.key.bytes(in: bytes), cost: request.cost, drift: directory.drift,
             answer: answer)
@@ -115,7 +120,7 @@ struct Acquirer: Sendable {
 
     /// The request's bucket; throws what is wrong with it.
     private func resolve(
-        _ request: borrowing AcquireBody, in bytes: Span<UInt8>
+        _ request: borrowing AcquireBody, priority: Priority, in bytes: Span<UInt8>
     ) throws(Problem) -> (Bucket, RuleDirectory, DecisionAnswer) {
         guard (1...Rule.longestKey).contains(request.key.byteCount) else {
             throw .malformed(
@@ -124,14 +129,15 @@ struct Acquirer: Sendable {
         guard let directory = path.directory else {
             throw Acquirer.problem(.starting)
         }
-        guard let bucket = Acquirer.bucket(request, in: bytes, directory) else {
+        guard let bucket = Acquirer.bucket(request, in: bytes, directory)?.with(priority) else {
             let name = request.rule.string(in: bytes)
             throw .unknownRule(name, near: Acquirer.near(name, in: directory))
         }
         guard bucket.limit.time(of: request.cost) != nil else {
             throw Problem(
                 status: .unprocessableContent, name: "cost-above-burst", title: "The request can never pass",
-                detail: "a cost of \(request.cost) is above the burst of \(bucket.limit.burst) tokens",
+                detail: "a cost of \(request.cost) is above the burst of \(bucket.limit.burst) tokens"
+                    + (bucket.isPartlyClosed ? " that are open to requests of normal priority" : ""),
                 remedy: "ask for less at a time, or raise the rule's burst")
         }
         let answer = DecisionAnswer(

@@ -85,7 +85,7 @@ final class Reserver: Sendable {
         guard (1...Reserver.longestTTL).contains(ttl) else {
             throw .malformed("a ttlMs of \(ttl)", remedy: "use 1 to \(Reserver.longestTTL) milliseconds")
         }
-        return (try acquirer.wish(request, in: bytes), ttl)
+        return (try acquirer.wish(request, priority: request.priority, in: bytes), ttl)
     }
 
     // MARK: Settling

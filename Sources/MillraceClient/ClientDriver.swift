@@ -69,6 +69,7 @@ final class ClientDriver: @unchecked Sendable {
         var settings = ClientConfiguration()
         settings.patience = configuration.patience.nanoseconds
         settings.isolation = max(settings.isolation, settings.patience)
+        settings.weight = UInt32(configuration.weight)
         runtime = ClientRuntime(settings, seed: random.next(), store: path)
     }
 

@@ -53,6 +53,28 @@ extension MillraceClient {
             return try await client.tryAcquire(rule, key: key, cost: cost)
         }
 
+        /// As ``MillraceClient/tryAcquireNow(_:key:cost:priority:)``, without hashing.
+        public mutating func tryAcquireNow(cost: Int = 1, priority: Priority) throws(MillraceClientError) -> Decision? {
+            if client.lookup.generation != generation { renew() }
+            guard let known else {
+                try client.check(rule, key: key)
+                return nil
+            }
+            return try client.decide(
+                known.bucket.with(priority.core), known.drift, rule, key: key, cost: Int64(cost))
+        }
+
+        /// As ``MillraceClient/tryAcquire(_:key:cost:priority:)``.
+        public mutating func tryAcquire(cost: Int = 1, priority: Priority) async throws -> Decision {
+            if let decision = try tryAcquireNow(cost: cost, priority: priority) { return decision }
+            return try await client.tryAcquire(rule, key: key, cost: cost, priority: priority)
+        }
+
+        /// As ``MillraceClient/acquire(_:key:cost:priority:within:)``.
+        public func acquire(cost: Int = 1, priority: Priority, within time: Duration) async throws -> Decision {
+            try await client.acquire(rule, key: key, cost: cost, priority: priority, within: time)
+        }
+
         /// As ``MillraceClient/acquire(_:key:cost:within:)``.
         public func acquire(cost: Int = 1, within time: Duration) async throws -> Decision {
             try await client.acquire(rule, key: key, cost: cost, within: time)

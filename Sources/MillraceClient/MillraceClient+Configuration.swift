@@ -1,3 +1,4 @@
+import Coordination
 public import NIOCore
 import NIOPosix
 
@@ -28,6 +29,9 @@ extension MillraceClient {
         public var token: String?
         /// What the nodes call this client in their logs.
         public var name = "client"
+        /// How much of a key's limit this client gets while several want more than there is, in proportion to the others' weights: 1 to
+        /// 100. Who wants less than its part gets what it wants, and nobody is starved.
+        public var weight = 1
         /// How many keys may have allowances at a time; about 80 bytes each are taken at the start. Keys beyond are decided by the
         /// node, one round trip each.
         public var capacity = 65_536
@@ -65,6 +69,9 @@ extension MillraceClient {
             }
             if !(64...16_777_216).contains(capacity) {
                 try fail("the capacity must be from 64 to 16777216, not \(capacity)")
+            }
+            if !(1...Int(Report.mostClientWeight)).contains(weight) {
+                try fail("the weight must be from 1 to \(Report.mostClientWeight), not \(weight)")
             }
             if mostReservations < 1 { try fail("mostReservations must be at least 1") }
             if patience <= .zero { try fail("the patience must be longer than 0") }

@@ -29,8 +29,8 @@ extension MillraceClient {
     /// ])
     /// ```
     ///
-    /// At most ``mostPermits`` at once. Throws like ``tryAcquire(_:key:cost:)``; then nothing has been spent but what was under way.
-    public func acquireAll(_ permits: [Permit]) async throws -> Decision {
+    /// All have the same priority. At most ``mostPermits`` at once. Throws like ``tryAcquire(_:key:cost:)``; then nothing has been spent but what was under way.
+    public func acquireAll(_ permits: [Permit], priority: Priority = .normal) async throws -> Decision {
         guard (1...Self.mostPermits).contains(permits.count) else {
             throw MillraceClientError(
                 .tooManyPermits, "\(permits.count) permits at once: ask for 1 to \(Self.mostPermits) at a time")
@@ -41,10 +41,11 @@ extension MillraceClient {
         // All are looked at before anything is asked for: what can never pass must cost nothing.
         var buckets: [(LimiterCore.Bucket, DriftBound)] = []
         for permit in permits {
-            guard case .found(let bucket, let drift) = lookup.bucket(rule: permit.rule, key: permit.key) else {
+            guard case .found(let found, let drift) = lookup.bucket(rule: permit.rule, key: permit.key) else {
                 try check(permit.rule, key: permit.key)
                 throw MillraceClientError.stopped
             }
+            let bucket = found.with(priority.core)
             try check(bucket, permit.rule, key: permit.key, cost: Int64(permit.cost))
             buckets.append((bucket, drift))
         }
@@ -64,7 +65,7 @@ extension MillraceClient {
                     let permit = permits[i]
                     group.addTask {
                         let (decision, held) = try await self.gather(
-                            permit.rule, key: permit.key, cost: Int64(permit.cost))
+                            permit.rule, key: permit.key, cost: Int64(permit.cost), priority: priority)
                         return (i, decision, held)
                     }
                 }
@@ -80,8 +81,11 @@ extension MillraceClient {
     }
 
     /// Asks the cluster for tokens that may still be put back.
-    func gather(_ rule: String, key: String, cost: Int64) async throws -> (Decision, HeldTokens?) {
-        let (decision, piece, bucket) = try await ask(rule, key: key, cost: cost, longestWait: 0, gathers: true)
+    func gather(
+        _ rule: String, key: String, cost: Int64, priority: Priority
+    ) async throws -> (Decision, HeldTokens?) {
+        let (decision, piece, bucket) = try await ask(
+            rule, key: key, cost: cost, priority: priority, longestWait: 0, gathers: true)
         let held = decision.isAllowed && cost > 0 ? HeldTokens(bucket: bucket, cost: cost, piece: piece) : nil
         return (decision, held)
     }

@@ -2,7 +2,7 @@ import LimiterCore
 import Synchronization
 
 extension MillraceClient {
-    /// What became of ``reserve(_:key:cost:for:)``.
+    /// What became of ``reserve(_:key:cost:priority:for:)``.
     public enum ReserveResult: Sendable {
         /// The tokens are held until they are committed or cancelled, or the time is over.
         case reserved(Reservation)
@@ -98,7 +98,7 @@ extension MillraceClient {
     ///
     /// What is committed too late, or never, counts as used. At most `mostReservations` may be open.
     public func reserve(
-        _ rule: String, key: String, cost: Int, for time: Duration
+        _ rule: String, key: String, cost: Int, priority: Priority = .normal, for time: Duration
     ) async throws -> ReserveResult {
         guard openReservations.add(1, ordering: .relaxed).newValue <= configuration.mostReservations else {
             openReservations.subtract(1, ordering: .relaxed)
@@ -111,10 +111,11 @@ extension MillraceClient {
         // A reservation that is made ends its own count.
         defer { if !isMade { openReservations.subtract(1, ordering: .relaxed) } }
         if lookup.directory == nil { try await waitUntilReady() }
-        guard case .found(let bucket, let drift) = lookup.bucket(rule: rule, key: key) else {
+        guard case .found(let found, let drift) = lookup.bucket(rule: rule, key: key) else {
             try check(rule, key: key)
             throw MillraceClientError.stopped
         }
+        let bucket = found.with(priority.core)
         try check(bucket, rule, key: key, cost: Int64(cost))
         if cost == 0 {
             throw MillraceClientError(.invalidCost, "a reservation of 0 tokens holds nothing: reserve at least 1")
@@ -127,7 +128,7 @@ extension MillraceClient {
         if let (tokens, known) = path.hold(bucket, cost: Int64(cost), drift: drift, now: now) {
             (decision, held) = (Decision(rule: rule, core: known), tokens)
         } else {
-            (decision, held) = try await gather(rule, key: key, cost: Int64(cost))
+            (decision, held) = try await gather(rule, key: key, cost: Int64(cost), priority: priority)
         }
         guard decision.isAllowed, let held else { return .refused(decision) }
         isMade = true

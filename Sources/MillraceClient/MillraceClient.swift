@@ -33,7 +33,7 @@ public final class MillraceClient: Service {
 
     private enum Life { case made, running, stopped }
 
-    /// The most permits in one ``acquireAll(_:)``.
+    /// The most permits in one ``acquireAll(_:priority:)``.
     public static let mostPermits = 16
 
     /// A client for a cluster; it connects when it is run. Throws if the configuration cannot work.
@@ -172,11 +172,7 @@ public final class MillraceClient: Service {
     public func acquire(
         _ rule: String, key: String, cost: Int = 1, within time: Duration
     ) async throws -> Decision {
-        if let decision = try tryAcquireNow(rule, key: key, cost: cost), decision.isAllowed { return decision }
-        let wait = min(max(0, time.nanoseconds), Rule.longestDelay)
-        let decision = try await ask(rule, key: key, cost: Int64(cost), longestWait: wait).decision
-        if decision.isAllowed, decision.core.dueIn > 0 { try await Task.sleep(for: decision.waited) }
-        return decision
+        try await acquire(rule, key: key, cost: cost, priority: .normal, within: time)
     }
 
     /// What the bucket of a key holds now, without spending anything.
@@ -192,14 +188,16 @@ public final class MillraceClient: Service {
 
     /// Asks the cluster, through the event loop. `longestWait` replaces the rule's own.
     func ask(
-        _ rule: String, key: String, cost: Int64, longestWait: Int64?, gathers: Bool = false
+        _ rule: String, key: String, cost: Int64, priority: Priority = .normal, longestWait: Int64?,
+        gathers: Bool = false
     ) async throws -> (decision: Decision, piece: Piece?, bucket: LimiterCore.Bucket) {
         try Task.checkCancellation()
         if lookup.directory == nil { try await waitUntilReady() }
-        guard case .found(let bucket, _) = lookup.bucket(rule: rule, key: key) else {
+        guard case .found(let found, _) = lookup.bucket(rule: rule, key: key) else {
             try check(rule, key: key)
             throw MillraceClientError.stopped
         }
+        let bucket = found.with(priority.core)
         try check(bucket, rule, key: key, cost: cost)
         let token = waiters.makeToken()
         let request = PendingRequest(
@@ -237,7 +235,7 @@ public final class MillraceClient: Service {
     ) throws(MillraceClientError) {
         try check(key)
         if cost < 0 { throw .invalidCost(cost) }
-        if bucket.limit.time(of: cost) == nil { throw .costAboveBurst(cost, burst: bucket.limit.burst, rule: rule) }
+        if bucket.limit.time(of: cost) == nil { throw .costAboveBurst(cost, bucket, rule: rule) }
     }
 
     private func check(_ key: String) throws(MillraceClientError) {

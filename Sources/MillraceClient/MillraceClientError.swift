@@ -1,3 +1,5 @@
+import LimiterCore
+
 /// What went wrong, and what to do about it: the misuse of the client, or a cluster that cannot be reached.
 ///
 /// A request that is over its limit, or that nobody could decide, is no error but a ``MillraceClient/Decision``.
@@ -69,11 +71,12 @@ extension MillraceClientError {
                     : "the cluster knows \(some)\(known.count > 8 ? " and \(known.count - 8) more" : "")"))
     }
 
-    static func costAboveBurst(_ cost: Int64, burst: Int64, rule: String) -> MillraceClientError {
+    static func costAboveBurst(_ cost: Int64, _ bucket: Bucket, rule: String) -> MillraceClientError {
         MillraceClientError(
             .costAboveBurst,
-            "a cost of \(cost) can never pass rule '\(rule)', whose burst is \(burst) tokens: ask for less at a time, or raise "
-                + "the rule's burst")
+            "a cost of \(cost) can never pass rule '\(rule)', whose burst is \(bucket.limit.burst) tokens"
+                + (bucket.isPartlyClosed ? " for requests of normal priority" : "")
+                + ": ask for less at a time, or raise the rule's burst")
     }
 
     static func invalidKey(_ bytes: Int) -> MillraceClientError {

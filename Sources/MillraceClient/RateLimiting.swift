@@ -16,10 +16,22 @@ public protocol RateLimiting: Sendable {
     /// Now or never; see ``MillraceClient/tryAcquire(_:key:cost:)``.
     func tryAcquire(_ rule: String, key: String, cost: Int) async throws -> MillraceClient.Decision
 
+    /// The same with a priority; see ``MillraceClient/tryAcquire(_:key:cost:priority:)``. Stand-ins need not care for it.
+    func tryAcquire(
+        _ rule: String, key: String, cost: Int, priority: MillraceClient.Priority
+    ) async throws -> MillraceClient.Decision
+
     /// Waits for its turn; see ``MillraceClient/acquire(_:key:cost:within:)``.
     func acquire(
         _ rule: String, key: String, cost: Int, within time: Duration
     ) async throws -> MillraceClient.Decision
+}
+
+extension RateLimiting {
+    /// Takes all requests for equally important.
+    public func tryAcquire(
+        _ rule: String, key: String, cost: Int, priority: MillraceClient.Priority
+    ) async throws -> MillraceClient.Decision { try await tryAcquire(rule, key: key, cost: cost) }
 }
 
 extension MillraceClient: RateLimiting {}

@@ -27,29 +27,42 @@ extension Session {
         ask(bucket, key: key, cost: quantity, drift: directory.drift)
     }
 
-    /// `MR.ACQUIRE rule key [cost]`
+    /// `MR.ACQUIRE rule key [cost [CRITICAL]]`
     mutating func acquire(_ bytes: UnsafeRawBufferPointer) {
-        guard parser.argumentCount <= 4 else { return refuse(.badArguments, wrongNumberText(.acquire)) }
+        guard parser.argumentCount <= 5 else { return refuse(.badArguments, wrongNumberText(.acquire)) }
         let name = parser.argument(1, in: bytes)
         let key = parser.argument(2, in: bytes)
         var cost: Int64 = 1
-        if parser.argumentCount == 4 {
+        if parser.argumentCount >= 4 {
             guard let given = integer(3, bytes) else { return }
             cost = given
         }
+        var priority = Priority.normal
+        if parser.argumentCount == 5 {
+            guard let given = self.priority(4, bytes) else { return }
+            priority = given
+        }
         guard isAcceptable(key: key, cost: cost, called: "cost") else { return }
         guard let directory else { return refuse(.starting, Decision.Cause.starting.errorText) }
-        guard let bucket = directory.bucket(rule: name.bytes, key: key.bytes) else {
+        guard let bucket = directory.bucket(rule: name.bytes, key: key.bytes)?.with(priority) else {
             return refuse(
                 .unknownRules, "ERR no such rule '\(Session.text(name))'; 'millrace rules list' shows those there are")
         }
         guard bucket.limit.time(of: cost) != nil else {
             return refuse(
                 .aboveBurst,
-                "ERR a cost of \(cost) is above the burst of \(bucket.limit.burst) of rule '\(Session.text(name))' and can "
-                    + "never pass; ask for less at a time, or raise the burst")
+                "ERR a cost of \(cost) is above the burst of \(bucket.limit.burst)"
+                    + (bucket.isPartlyClosed ? " that is open to requests of normal priority" : "")
+                    + " of rule '\(Session.text(name))' and can never pass; ask for less at a time, or raise the burst")
         }
         ask(bucket, key: key, cost: cost, drift: directory.drift)
+    }
+
+    private mutating func priority(_ index: Int, _ bytes: UnsafeRawBufferPointer) -> Priority? {
+        let argument = parser.argument(index, in: bytes)
+        if let priority = Priority(name: Session.text(argument).lowercased()) { return priority }
+        refuse(.badArguments, "ERR no such priority '\(Session.text(argument))'; say CRITICAL or NORMAL")
+        return nil
     }
 
     private mutating func integer(_ index: Int, _ bytes: UnsafeRawBufferPointer) -> Int64? {

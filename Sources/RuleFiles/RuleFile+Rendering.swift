@@ -26,6 +26,7 @@ extension RuleFile {
         fields.append("\"onIsolation\":\"\(rule.onIsolation.name)\"")
         fields.append("\"exact\":\(rule.exact)")
         fields.append("\"shadow\":\(rule.shadow)")
+        fields.append("\"reserveForCritical\":\"\(rule.reserveForCritical)%\"")
         let overrides = rule.overrides.map { override in
             "\(quoted(override.key)):{\"rate\":\(json(rate: override.limit)),\"burst\":\(override.limit.burst)}"
         }
@@ -45,6 +46,7 @@ extension RuleFile {
         if rule.onIsolation != .deny { text += "    onIsolation: \(rule.onIsolation.name)\n" }
         if rule.exact { text += "    exact: true\n" }
         if rule.shadow { text += "    shadow: true\n" }
+        if rule.reserveForCritical > 0 { text += "    reserveForCritical: \(rule.reserveForCritical)%\n" }
         guard !rule.overrides.isEmpty else { return }
         text += "    overrides:\n"
         for override in rule.overrides {

@@ -8,7 +8,9 @@ package struct RuleReader {
     private var problems: [RuleFileError.Problem] = []
     private var omitted = 0
 
-    static let ruleFields = ["name", "rate", "burst", "onLimit", "onIsolation", "exact", "shadow", "overrides"]
+    static let ruleFields = [
+        "name", "rate", "burst", "onLimit", "onIsolation", "exact", "shadow", "reserveForCritical", "overrides",
+    ]
 
     package init(file: String) { self.file = file }
 
@@ -74,14 +76,19 @@ package struct RuleReader {
         let onIsolation = onIsolation(fields["onIsolation"], path: path)
         let exact = flag(fields["exact"], path: path, name: "exact")
         let shadow = flag(fields["shadow"], path: path, name: "shadow")
+        let reserve =
+            fields["reserveForCritical"].map {
+                percentage($0, path: path, name: "reserveForCritical", range: 0...Rule.mostReserve)
+            } ?? 0
         let overrides = overrides(fields["overrides"], path: path)
-        guard let name, let limit, let onLimit, let onIsolation, let exact, let shadow, let overrides else {
+        guard let name, let limit, let onLimit, let onIsolation, let exact, let shadow, let reserve, let overrides
+        else {
             return nil
         }
         do {
             return try Rule(
                 name: name, limit: limit, onLimit: onLimit, onIsolation: onIsolation, exact: exact, shadow: shadow,
-                overrides: overrides)
+                reserveForCritical: reserve, overrides: overrides)
         } catch {
             report(node.position, error.description)
             return nil
@@ -318,6 +325,26 @@ package struct RuleReader {
             value == nil
                 ? "\(path): field '\(name)': found \(node.summary); expected \(DurationText.shape), \(allowed)"
                 : "\(path): field '\(name)': found \(node.summary); expected a duration \(allowed)")
+        return nil
+    }
+
+    /// A part of a whole, such as `20%`.
+    package mutating func percentage(
+        _ node: Document, path: String, name: String, range: ClosedRange<Int>
+    ) -> Int? {
+        if let text = text(node), text.hasSuffix("%") {
+            let digits = text.dropLast()
+            if (1...3).contains(digits.utf8.count), digits == "0" || !digits.hasPrefix("0"),
+                digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+                let percent = Int(digits), range.contains(percent)
+            {
+                return percent
+            }
+        }
+        report(
+            node.position,
+            "\(path): field '\(name)': found \(node.summary); expected a whole percentage from \(range.lowerBound)% to "
+                + "\(range.upperBound)%, such as 20%")
         return nil
     }
 

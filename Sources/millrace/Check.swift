@@ -35,6 +35,9 @@ struct Check: AsyncParsableCommand {
                     print(
                         "  \(rule.name): \(rule.limit.tokens) tokens per \(Double(rule.limit.period) / 1e9) s, burst \(rule.limit.burst)"
                     )
+                    if rule.reserveForCritical > 0 {
+                        print("    of the burst \(rule.reserveForCritical) % are kept for critical requests")
+                    }
                     if rule.limit.unit > 1 {
                         print(
                             "    at this rate tokens are counted in units of \(rule.limit.unit): costs are rounded up to a multiple of it"

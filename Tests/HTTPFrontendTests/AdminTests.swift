@@ -72,7 +72,7 @@ import Testing
             #expect(
                 shown
                     == #"{"name":"login","rate":{"tokens":5,"per":"1m"},"burst":5,"onLimit":"reject","onIsolation":"deny","#
-                    + #""exact":false,"shadow":false,"overrides":{},"version":12}"#)
+                    + #""exact":false,"shadow":false,"reserveForCritical":"0%","overrides":{},"version":12}"#)
             // What is shown can be sent back.
             #expect(try await bench.call("PUT", "/v1/rules/login", shown).body == #"{"name":"login","version":13}"#)
             #expect(try await bench.acquire(#"{"rule":"login","key":"k","cost":5}"#).status == 200)

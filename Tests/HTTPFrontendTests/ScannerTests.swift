@@ -50,7 +50,10 @@ import Testing
         (#"{"rule":"a","rule":"b","key":"k"}"#, "12: the field 'rule' is given twice"),
         (#"{"rule":"a","key":"k","\u006bey":"k"}"#, "22: the field 'key' is given twice"),
         (#"{"rule":"a","key":"k","cost":1,"cost":1}"#, "31: the field 'cost' is given twice"),
-        (#"{"role":"a"}"#, "1: unknown field 'role': possible are rule, key, cost, waitMs, ttlMs and permits"),
+        (
+            #"{"role":"a"}"#,
+            "1: unknown field 'role': possible are rule, key, cost, waitMs, ttlMs, priority and permits"
+        ),
         (#"{"rule":null}"#, "8: field 'rule': expected a string in double quotes"),
         (#"{"cost":"1"}"#, "8: field 'cost': expected a whole number without quotes"),
         (#"{"cost":1.5}"#, "8: field 'cost': only whole numbers in plain digits are possible"),

@@ -25,7 +25,7 @@ import Testing
         #expect(
             problems(rule(Self.rate, "brust: 5")) == [
                 "f:4:5: rule 'a': unknown field 'brust': did you mean 'burst'?; allowed: name, rate, burst, onLimit, "
-                    + "onIsolation, exact, shadow, overrides"
+                    + "onIsolation, exact, shadow, reserveForCritical, overrides"
             ])
         #expect(
             problems("rule: []").first == "f:1:1: the file: unknown field 'rule': did you mean 'rules'?; allowed: rules"
@@ -37,6 +37,32 @@ import Testing
         #expect(
             problems(rule(Self.rate, "onIsolation: alow")) == [
                 "f:4:18: rule 'a': field 'onIsolation': found 'alow'; expected deny, share, allow: did you mean 'allow'?"
+            ])
+    }
+
+    @Test func whatIsKeptForCriticalRequests() {
+        #expect(problems(rule("rate: {tokens: 10, per: 1s}", "reserveForCritical: 99%")) == ["accepted"])
+        #expect(problems(rule(Self.rate, "reserveForCritical: 0%")) == ["accepted"])
+        for wrong in ["100%", "20", "-1%", "2.5%", "007%", "'%'", "1e1%", "20 %", "[20%]", "ten%"] {
+            #expect(
+                problems(rule("rate: {tokens: 10, per: 1s}", "reserveForCritical: \(wrong)")).first?.contains(
+                    "expected a whole percentage from 0% to 99%, such as 20%") == true, "\(wrong)")
+        }
+        // A burst of one token cannot be divided, neither the rule's nor an override's.
+        #expect(
+            problems(rule(Self.rate, "reserveForCritical: 20%")) == [
+                "f:2:5: rule 'a': a burst of 1 cannot be divided between critical and normal requests: raise it to at least 2"
+            ])
+        #expect(
+            problems(
+                rule(
+                    "rate: {tokens: 10, per: 1s}", "reserveForCritical: 20%",
+                    "overrides: {k: {rate: {tokens: 1, per: 1s}}}")
+            ).first?.contains("a burst of 1 cannot be divided") == true)
+        #expect(
+            problems(rule("rate: {tokens: 10, per: 1s}", "reserveForCritical: 20%", "onLimit: {delay: 1s}")) == [
+                "f:2:5: rule 'a': what is kept for critical requests would go to those that wait: use onLimit: reject, or keep "
+                    + "nothing"
             ])
     }
 
@@ -130,6 +156,7 @@ import Testing
         #expect(
             problems("rules: [x]") == [
                 "f:1:9: rules[0]: found 'x'; expected a mapping with name, rate, burst, onLimit, onIsolation, exact, shadow, "
+                    + "reserveForCritical, "
                     + "overrides"
             ])
         #expect(

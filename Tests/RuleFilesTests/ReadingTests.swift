@@ -93,7 +93,7 @@ import Testing
         #expect(
             RuleFile.json(rule)
                 == #"{"name":"no","rate":{"tokens":90,"per":"1500ms"},"burst":90,"onLimit":{"delay":"1ms"},"#
-                + #""onIsolation":"allow","exact":false,"shadow":true,"overrides":{"a\"\u000a":"#
+                + #""onIsolation":"allow","exact":false,"shadow":true,"reserveForCritical":"0%","overrides":{"a\"\u000a":"#
                 + #"{"rate":{"tokens":1,"per":"7d"},"burst":2}}}"#)
     }
 

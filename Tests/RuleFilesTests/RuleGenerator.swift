@@ -36,9 +36,12 @@ struct Generator {
     mutating func rule(name: String) -> Rule {
         var overrides: [Rule.Override] = []
         for i in 0..<below(4) { overrides.append(.init(key: key() + "\(i)", limit: limit())) }
+        let (limit, isDelayed) = (limit(), bool())
+        let canBeDivided = !isDelayed && ([limit] + overrides.map(\.limit)).allSatisfy { $0.burst / $0.unit > 1 }
         return try! Rule(
-            name: name, limit: limit(), onLimit: bool() ? .reject : .delay(1 + Int64(below(3_600_000)) * 1_000_000),
-            onIsolation: pick(OnIsolation.allCases), exact: bool(), shadow: bool(), overrides: overrides)
+            name: name, limit: limit, onLimit: isDelayed ? .delay(1 + Int64(below(3_600_000)) * 1_000_000) : .reject,
+            onIsolation: pick(OnIsolation.allCases), exact: bool(), shadow: bool(),
+            reserveForCritical: canBeDivided ? below(100) : 0, overrides: overrides)
     }
 
     mutating func limit() -> Limit {
