@@ -4,7 +4,7 @@ package struct Draws: Sendable {
     /// What chance decides, one stream each; the entity says where: a node, a link, a load.
     package enum Stream: UInt64, CaseIterable, Sendable {
         case secrets, clock, tick, loss, duplication, delay, lateness, sync, snapshot, crash, process, load, cost, key,
-            schedule, tests, disk
+            schedule, tests, disk, priority
     }
 
     package let seed: UInt64

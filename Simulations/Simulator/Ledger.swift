@@ -6,8 +6,10 @@ package struct Ledger {
         package var time: Int64
         package var node: Int
         package var cost: Int64
+        package var priority: Priority
     }
 
+    /// The whole bucket's.
     package let limit: Limit
     /// What nodes' callers call it: the same for all versions of its rule.
     package var key: String?
@@ -39,9 +41,9 @@ package struct Ledger {
         if wait > longestWait { longestWait = wait }
     }
 
-    mutating func spentLocally(cost: Int64, node: Int, at time: Int64) {
+    mutating func spentLocally(cost: Int64, priority: Priority, node: Int, at time: Int64) {
         admitted.append((time, limit.time(of: cost)!))
-        grants.append(Grant(time: time, node: node, cost: cost))
+        grants.append(Grant(time: time, node: node, cost: cost, priority: priority))
     }
 
     package mutating func spentByOwner(_ span: Int64, at time: Int64) {
@@ -49,11 +51,13 @@ package struct Ledger {
         spentByOwners += span
     }
 
-    package mutating func settled(_ decision: Decision, cost: Int64, node: Int, at time: Int64) {
+    package mutating func settled(
+        _ decision: Decision, cost: Int64, priority: Priority = .normal, node: Int, at time: Int64
+    ) {
         switch decision.outcome {
         case .allowed where decision.isIsolated: isolated += 1
         case .allowed:
-            grants.append(Grant(time: time, node: node, cost: cost))
+            grants.append(Grant(time: time, node: node, cost: cost, priority: priority))
             heardFromOwners += limit.time(of: cost) ?? 0
         case .limited: limited += 1
         case .unavailable: unavailable += 1
@@ -101,6 +105,10 @@ package struct Ledger {
 
     package func granted(node: Int, from: Int64 = 0, to: Int64 = .max) -> Int64 {
         grants.reduce(0) { $0 + ($1.node == node && $1.time >= from && $1.time < to ? $1.cost : 0) }
+    }
+
+    package func granted(_ priority: Priority, from: Int64 = 0, to: Int64 = .max) -> Int64 {
+        grants.reduce(0) { $0 + ($1.priority == priority && $1.time >= from && $1.time < to ? $1.cost : 0) }
     }
 
     /// How long after `time` the first grant came.

@@ -13,7 +13,7 @@ package final class SimulatedClient {
         package let store: TableStore
         package var directory: RuleDirectory?
         fileprivate var connection: Connection?
-        fileprivate var asked: [UInt64: (id: BucketID, cost: Int64)] = [:]
+        fileprivate var asked: [UInt64: (id: BucketID, cost: Int64, priority: Priority)] = [:]
 
         init(runtime: consuming ClientRuntime<TableStore>, store: TableStore) {
             self.runtime = runtime
@@ -32,6 +32,7 @@ package final class SimulatedClient {
     }
 
     package let index: Int
+    package let weight: UInt32
     package fileprivate(set) var process: Process?
     fileprivate var clock: SimulatedClock
     /// Until then no event reaches the process, while its clock goes on.
@@ -41,8 +42,9 @@ package final class SimulatedClient {
     package fileprivate(set) var decidedLocally = 0
     package fileprivate(set) var forwarded = 0
 
-    init(index: Int, clock: SimulatedClock) {
+    init(index: Int, weight: UInt32, clock: SimulatedClock) {
         self.index = index
+        self.weight = weight
         self.clock = clock
     }
 
@@ -56,13 +58,13 @@ extension SimulatedCluster {
 
     /// Starts a client with a clock of its own; it connects to any node that is up. Returns its number.
     @discardableResult
-    package func addClient() -> Int {
+    package func addClient(weight: UInt32 = 1) -> Int {
         let i = clients.count
         let most = options.drifts ? options.mostDrift ?? options.parameters.rho / 2 : 0
         let entity = 1_000 + i
         clients.append(
             SimulatedClient(
-                index: i,
+                index: i, weight: weight,
                 clock: SimulatedClock(
                     start: draws.within(0...1_000_000_000_000_000, .clock, entity),
                     drift: draws.within(-most...most, .clock, entity))))
@@ -75,7 +77,9 @@ extension SimulatedCluster {
         precondition(clients[i].process == nil, "client \(i) is up")
         clients[i].starts += 1
         let store = TableStore(capacity: 256)
-        let runtime = ClientRuntime(ClientConfiguration(), seed: draws.next(.process, 1_000 + i), store: store)
+        var configuration = ClientConfiguration()
+        configuration.weight = clients[i].weight
+        let runtime = ClientRuntime(configuration, seed: draws.next(.process, 1_000 + i), store: store)
         let process = SimulatedClient.Process(runtime: runtime, store: store)
         clients[i].process = process
         clients[i].pausedUntil = 0
@@ -174,7 +178,10 @@ extension SimulatedCluster {
         for admission in outputs.clientAdmissions {
             trace.fold(UInt64(bitPattern: admission.time))
             guard let limit = noteKnown(admission.id, { $0.spentByOwner(admission.time, at: time) }) else { continue }
-            let bucket = Bucket(id: admission.id, range: RangeID(0), limit: limit)
+            let terms = admission.terms
+            let bucket = Bucket(
+                id: admission.id, range: RangeID(0), limit: limit.closing(terms.reserve), reserve: terms.reserve
+            ).with(admission.priority)
             for invariant in ofAdmissions { invariant.holderAdmitted(bucket, admission.time, by: node, self) }
         }
         guard !clients.isEmpty else { return }
@@ -231,10 +238,12 @@ extension SimulatedCluster {
 
     /// A request of a client: decided from its allowances if possible, by its node if not. False if the client is down or has no rules.
     @discardableResult
-    package func clientRequest(_ i: Int, rule: String, key: String, cost: Int64 = 1, wait: Int64 = 0) -> Bool {
+    package func clientRequest(
+        _ i: Int, rule: String, key: String, cost: Int64 = 1, wait: Int64 = 0, priority: Priority = .normal
+    ) -> Bool {
         let (name, bytes) = (Array(rule.utf8), Array(key.utf8))
         guard let process = clients[i].process, clients[i].pausedUntil <= time,
-            let bucket = process.directory?.bucket(rule: name.span.bytes, key: bytes.span.bytes)
+            let bucket = process.directory?.bucket(rule: name.span.bytes, key: bytes.span.bytes)?.with(priority)
         else { return false }
         note(bucket) { $0.offer(cost: cost, wait: wait, at: time) }
         let now = clients[i].clock.reading(at: time)
@@ -245,7 +254,7 @@ extension SimulatedCluster {
             switch verdict {
             case .allowed:
                 clients[i].decidedLocally += 1
-                note(bucket) { $0.spentLocally(cost: cost, node: nodes.count + i, at: time) }
+                note(bucket) { $0.spentLocally(cost: cost, priority: priority, node: nodes.count + i, at: time) }
                 for invariant in ofAdmissions { invariant.holderAdmitted(bucket, span, by: nodes.count + i, self) }
                 trace.note("admit", at: time, [("key", .text(key)), ("cost", .int(cost)), ("client", .int(Int64(i)))])
                 return true
@@ -259,7 +268,7 @@ extension SimulatedCluster {
         clients[i].forwarded += 1
         nextConnection += 1
         let token = nextConnection
-        process.asked[token] = (bucket.id, cost)
+        process.asked[token] = (bucket.id, cost, priority)
         process.runtime.submit(
             [PendingRequest(bucket: bucket, key: bytes, cost: cost, longestWait: wait, token: token)], sink: 0, now: now
         )
@@ -272,7 +281,10 @@ extension SimulatedCluster {
             failures.append("request \(settled.token) of client \(i) was settled twice")
             return
         }
-        _ = noteKnown(request.id) { $0.settled(settled.decision, cost: request.cost, node: nodes.count + i, at: time) }
+        _ = noteKnown(request.id) {
+            $0.settled(
+                settled.decision, cost: request.cost, priority: request.priority, node: nodes.count + i, at: time)
+        }
         if settled.decision.isAllowed {
             trace.note("admit", at: time, [("cost", .int(request.cost)), ("client", .int(Int64(i)))])
         }
@@ -280,12 +292,14 @@ extension SimulatedCluster {
 
     /// Keeps asking at a client, in random intervals of the given mean, until `end`.
     package func clientLoad(
-        _ i: Int, rule: String, key: String, perSecond: Double, cost: Int64 = 1, wait: Int64 = 0, until end: Int64
+        _ i: Int, rule: String, key: String, perSecond: Double, cost: Int64 = 1, wait: Int64 = 0,
+        priority: Priority = .normal, until end: Int64
     ) {
         after(draws.within(0...Int64(2e9 / perSecond), .load, 10_000 + i)) { cluster in
             guard cluster.time < end else { return }
-            cluster.clientRequest(i, rule: rule, key: key, cost: cost, wait: wait)
-            cluster.clientLoad(i, rule: rule, key: key, perSecond: perSecond, cost: cost, wait: wait, until: end)
+            cluster.clientRequest(i, rule: rule, key: key, cost: cost, wait: wait, priority: priority)
+            cluster.clientLoad(
+                i, rule: rule, key: key, perSecond: perSecond, cost: cost, wait: wait, priority: priority, until: end)
         }
     }
 }

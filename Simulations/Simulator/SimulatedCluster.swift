@@ -67,6 +67,7 @@ package final class SimulatedCluster {
         var key: String
         var node: Int
         var cost: Int64
+        var priority: Priority
         var incarnation: UInt64
     }
 
@@ -383,9 +384,11 @@ package final class SimulatedCluster {
     /// A request at a node's front door: decided from its allowances if possible, by the owner if not. Returns its number; nil
     /// if the node is down or does not know the rule.
     @discardableResult
-    package func request(_ i: Int, rule: String, key: String, cost: Int64 = 1, wait: Int64 = 0) -> UInt64? {
+    package func request(
+        _ i: Int, rule: String, key: String, cost: Int64 = 1, wait: Int64 = 0, priority: Priority = .normal
+    ) -> UInt64? {
         guard let known = known(i, rule: rule, key: key) else { return nil }
-        return request(i, known, cost: cost, wait: wait)
+        return request(i, known, cost: cost, wait: wait, priority: priority)
     }
 
     @discardableResult
@@ -395,17 +398,19 @@ package final class SimulatedCluster {
     }
 
     @discardableResult
-    package func request(_ i: Int, _ known: KnownKey, cost: Int64, wait: Int64 = 0) -> UInt64? {
+    package func request(
+        _ i: Int, _ known: KnownKey, cost: Int64, wait: Int64 = 0, priority: Priority = .normal
+    ) -> UInt64? {
         guard let process = nodes[i].process else { return nil }
         let token = nextToken
         nextToken += 1
         if nodes[i].pausedUntil > time {
             after(nodes[i].pausedUntil - time) { cluster in
                 guard let process = cluster.nodes[i].process else { return }
-                cluster.ask(i, known, cost: cost, wait: wait, token: token, process)
+                cluster.ask(i, known, cost: cost, wait: wait, priority: priority, token: token, process)
             }
         } else {
-            ask(i, known, cost: cost, wait: wait, token: token, process)
+            ask(i, known, cost: cost, wait: wait, priority: priority, token: token, process)
         }
         return token
     }
@@ -427,7 +432,7 @@ package final class SimulatedCluster {
     /// Where a bucket's ledger stands; it is begun if there is none.
     private func book(of bucket: Bucket) -> Int {
         if let found = bookOf[bucket.id] { return found }
-        books.append(Ledger(limit: bucket.limit, range: bucket.range))
+        books.append(Ledger(limit: bucket.wholeLimit, range: bucket.range))
         bookOf[bucket.id] = books.count - 1
         return books.count - 1
     }
@@ -446,9 +451,10 @@ package final class SimulatedCluster {
     }
 
     private func ask(
-        _ i: Int, _ known: KnownKey, cost: Int64, wait: Int64, token: UInt64, _ process: SimulatedNode.Process
+        _ i: Int, _ known: KnownKey, cost: Int64, wait: Int64, priority: Priority, token: UInt64,
+        _ process: SimulatedNode.Process
     ) {
-        let bucket = known.bucket
+        let bucket = known.bucket.with(priority)
         books[known.ledger].offer(cost: cost, wait: wait, at: time)
         // As DecisionPath.decide does it.
         let now = nodes[i].clock(at: time)
@@ -458,7 +464,7 @@ package final class SimulatedCluster {
                 bucket.id, time: span, tokens: cost, tolerance: bucket.limit.tolerance, scaled: scaled)
             switch verdict {
             case .allowed(let tat, let axis):
-                books[known.ledger].spentLocally(cost: cost, node: i, at: time)
+                books[known.ledger].spentLocally(cost: cost, priority: priority, node: i, at: time)
                 for invariant in ofAdmissions { invariant.holderAdmitted(bucket, span, by: i, self) }
                 trace.note("admit", at: time, node: i, [("key", .text(known.key)), ("cost", .int(cost))])
                 if keepsDecisions {
@@ -477,7 +483,8 @@ package final class SimulatedCluster {
             }
         }
         asked[token] = Asked(
-            ledger: known.ledger, key: known.key, node: i, cost: cost, incarnation: process.incarnation)
+            ledger: known.ledger, key: known.key, node: i, cost: cost, priority: priority,
+            incarnation: process.incarnation)
         let pending = PendingRequest(
             bucket: bucket, key: known.bytes, cost: cost, longestWait: min(wait, bucket.longestWait), token: token)
         act(i) { runtime, now in runtime.submit([pending], sink: i, now: now) }
@@ -493,7 +500,8 @@ package final class SimulatedCluster {
             return
         }
         if keepsDecisions { decisions[settled.token] = settled.decision }
-        books[request.ledger].settled(settled.decision, cost: request.cost, node: i, at: time)
+        books[request.ledger].settled(
+            settled.decision, cost: request.cost, priority: request.priority, node: i, at: time)
         let key = ("key", Trace.Value.text(request.key))
         switch settled.decision.outcome {
         case .allowed:

@@ -28,10 +28,12 @@ package struct Load: Sendable, Equatable {
     package var cost: ClosedRange<Int64>
     package var pattern: Pattern
     package var at: Arrival
+    /// How many percent of the requests are critical.
+    package var criticalPercent: Int
 
     package init(
         rule: String, keys: Int = 1, perSecond: Int64, cost: ClosedRange<Int64> = 1...1, pattern: Pattern = .steady,
-        at: Arrival = .all
+        at: Arrival = .all, criticalPercent: Int = 0
     ) {
         self.rule = rule
         self.keys = keys
@@ -39,6 +41,7 @@ package struct Load: Sendable, Equatable {
         self.cost = cost
         self.pattern = pattern
         self.at = at
+        self.criticalPercent = criticalPercent
     }
 
     /// How many requests it makes in so many seconds, at most.

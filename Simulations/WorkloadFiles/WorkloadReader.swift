@@ -4,7 +4,7 @@ import RuleFiles
 /// Turns a document into a workload and notes all that is wrong with it. The values of fields are read as in rules files.
 struct WorkloadReader {
     private static let fields = ["nodes", "seconds", "profile", "rules", "load"]
-    private static let loadFields = ["rule", "keys", "perSecond", "cost", "pattern", "at"]
+    private static let loadFields = ["rule", "keys", "perSecond", "cost", "pattern", "at", "critical"]
 
     private var reader: RuleReader
     private let root: Document
@@ -120,8 +120,24 @@ struct WorkloadReader {
                         + "remove 'at' or write pattern: steady")
             }
         }
-        guard let rule, let keys, let pattern, let perSecond, let cost, let at else { return nil }
-        return Load(rule: rule, keys: Int(keys), perSecond: perSecond, cost: cost, pattern: pattern, at: at)
+        let critical = fields["critical"].map { self.critical($0, rule: rule, path: path) } ?? 0
+        guard let rule, let keys, let pattern, let perSecond, let cost, let at, let critical else { return nil }
+        return Load(
+            rule: rule, keys: Int(keys), perSecond: perSecond, cost: cost, pattern: pattern, at: at,
+            criticalPercent: critical)
+    }
+
+    /// How many of the requests are critical.
+    private mutating func critical(_ node: Document, rule: String?, path: String) -> Int? {
+        guard let percent = reader.percentage(node, path: path, name: "critical", range: 0...100) else { return nil }
+        if percent > 0, let rule, let rule = rules[rule], rule.reserveForCritical == 0 {
+            reader.report(
+                node.position,
+                "\(path): field 'critical': rule '\(rule.name)' keeps nothing for critical requests, so they are like all "
+                    + "others: give it reserveForCritical: 20%, or remove 'critical'")
+            return nil
+        }
+        return percent
     }
 
     private mutating func rule(_ node: Document?, of load: Document, path: String) -> String? {

@@ -44,8 +44,9 @@ final class LoadDriver {
             let client = cluster.addClient()
             let entity = 10_000 + client
             again(entity, in: 0...2 * Int64(1e9 / perSecond), cluster) { cluster in
-                let (key, cost) = LoadDriver.draw(load, entity, cluster)
-                cluster.clientRequest(client, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
+                let (key, cost, priority) = LoadDriver.draw(load, entity, cluster)
+                cluster.clientRequest(
+                    client, rule: load.rule, key: load.key(key), cost: cost, wait: wait, priority: priority)
             }
         }
     }
@@ -65,24 +66,28 @@ final class LoadDriver {
     /// How long a request of this load would wait for its turn, in nanoseconds.
     private func wait(_ load: Workload.Load) -> Int64 { workload.rules.first { $0.name == load.rule }?.delay ?? 0 }
 
-    /// Which key is asked for, and at what cost.
-    private static func draw(_ load: Workload.Load, _ entity: Int, _ cluster: SimulatedCluster) -> (Int, Int64) {
+    /// Which key is asked for, at what cost, and how urgently.
+    private static func draw(
+        _ load: Workload.Load, _ entity: Int, _ cluster: SimulatedCluster
+    ) -> (Int, Int64, Priority) {
         let key = load.keys == 1 ? 0 : cluster.draws.below(load.keys, .key, entity)
         let cost =
             load.leastCost == load.mostCost
             ? load.leastCost : cluster.draws.within(load.leastCost...load.mostCost, .cost, entity)
-        return (key, cost)
+        let isCritical = cluster.draws.chance(permille: 10 * (load.criticalPercent ?? 0), .priority, entity)
+        return (key, cost, isCritical ? .critical : .normal)
     }
 
     private func ask(_ load: Workload.Load, _ entity: Int, _ node: Int, _ wait: Int64, _ cluster: SimulatedCluster) {
-        let (key, cost) = LoadDriver.draw(load, entity, cluster)
+        let (key, cost, priority) = LoadDriver.draw(load, entity, cluster)
         if key < LoadDriver.mostKnown {
             if known[entity][key]?.isValid(at: node, cluster) != true {
                 known[entity][key] = cluster.known(node, rule: load.rule, key: load.key(key))
             }
-            if let key = known[entity][key] { cluster.request(node, key, cost: cost, wait: wait) }
+            if let key = known[entity][key] { cluster.request(node, key, cost: cost, wait: wait, priority: priority) }
         } else {
-            cluster.request(node, rule: load.rule, key: load.key(key), cost: cost, wait: wait)
+            cluster.request(
+                node, rule: load.rule, key: load.key(key), cost: cost, wait: wait, priority: priority)
         }
     }
 }

@@ -31,12 +31,13 @@ extension Workload {
             Load("open", perSecond: 3),
         ])
 
-    /// One key that all nodes want at once, much more than there is.
+    /// One key that all nodes want at once, much more than there is; a tenth of the requests are critical, and a part is kept for those.
     package static let hotKey = Workload(
         name: "hot",
-        rules: [RuleTerms("hot", 200, burst: 200), RuleTerms("warm", 100, burst: 50)],
+        rules: [RuleTerms("hot", 200, burst: 200, reserveForCritical: 20), RuleTerms("warm", 100, burst: 50)],
         loads: [
-            Load("hot", perSecond: 90, isOverDemand: true), Load("warm", perSecond: 30, cost: 1...3),
+            Load("hot", perSecond: 90, isOverDemand: true, criticalPercent: 10),
+            Load("warm", perSecond: 30, cost: 1...3),
         ])
 
     /// More keys than the tables have room for: forgetting must not refill.

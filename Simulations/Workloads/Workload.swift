@@ -14,10 +14,12 @@ package struct Workload: Codable, Equatable, Sendable {
         package var isExact: Bool
         /// deny, share or allow.
         package var onIsolation: String
+        /// Percent of the burst; nil for none, as in schedules from before there was such a thing.
+        package var reserveForCritical: Int?
 
         package init(
             _ name: String, _ tokens: Int64, per period: Int64 = 1_000_000_000, burst: Int64, delay: Int64 = 0,
-            isExact: Bool = false, onIsolation: String = "deny"
+            isExact: Bool = false, onIsolation: String = "deny", reserveForCritical: Int? = nil
         ) {
             self.name = name
             self.tokens = tokens
@@ -26,13 +28,14 @@ package struct Workload: Codable, Equatable, Sendable {
             self.delay = delay
             self.isExact = isExact
             self.onIsolation = onIsolation
+            self.reserveForCritical = reserveForCritical
         }
 
         package func rule(burst: Int64? = nil) throws -> Rule {
             try Rule(
                 name: name, limit: Limit(tokens: tokens, per: period, burst: burst ?? self.burst),
                 onLimit: delay > 0 ? .delay(delay) : .reject, onIsolation: RuleTerms.isolation(onIsolation),
-                exact: isExact)
+                exact: isExact, reserveForCritical: reserveForCritical ?? 0)
         }
 
         private static func isolation(_ word: String) -> OnIsolation {
@@ -64,10 +67,13 @@ package struct Workload: Codable, Equatable, Sendable {
         package var onlyNode: Int?
         /// Whether it asks for so much that an ideal bucket would be used up: then the liveness phase requires use.
         package var isOverDemand: Bool
+        /// How many percent of the requests are critical; nil for none.
+        package var criticalPercent: Int?
 
         package init(
             _ rule: String, keys: Int = 1, perSecond: Double, cost: ClosedRange<Int64> = 1...1,
-            pattern: Pattern = .steady, onlyNode: Int? = nil, isOverDemand: Bool = false
+            pattern: Pattern = .steady, onlyNode: Int? = nil, isOverDemand: Bool = false,
+            criticalPercent: Int? = nil
         ) {
             self.rule = rule
             self.keys = keys
@@ -77,6 +83,7 @@ package struct Workload: Codable, Equatable, Sendable {
             self.pattern = pattern
             self.onlyNode = onlyNode
             self.isOverDemand = isOverDemand
+            self.criticalPercent = criticalPercent
         }
     }
 

@@ -125,7 +125,8 @@ extension Simulator.Workload {
             rules.append(
                 RuleTerms(
                     rule.name, rule.limit.tokens, per: rule.limit.period, burst: rule.limit.burst, delay: delay,
-                    isExact: rule.exact, onIsolation: "\(rule.onIsolation)"))
+                    isExact: rule.exact, onIsolation: "\(rule.onIsolation)",
+                    reserveForCritical: rule.reserveForCritical == 0 ? nil : rule.reserveForCritical))
         }
         var loads: [Load] = []
         for load in file.loads {
@@ -134,7 +135,8 @@ extension Simulator.Workload {
             func entry(_ perSecond: Double, _ pattern: Load.Pattern) -> Load {
                 Load(
                     load.rule, keys: load.keys, perSecond: perSecond, cost: load.cost, pattern: pattern,
-                    onlyNode: arrivals == 1 ? 0 : nil)
+                    onlyNode: arrivals == 1 ? 0 : nil,
+                    criticalPercent: load.criticalPercent == 0 ? nil : load.criticalPercent)
             }
             if load.perSecond > 0 { loads.append(entry(perNode, .steady)) }
             if case .bursts(let every, let count) = load.pattern {

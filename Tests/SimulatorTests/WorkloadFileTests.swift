@@ -72,6 +72,20 @@ import WorkloadFiles
         #expect(workload.loads == [Load(rule: "api", perSecond: 300)])
     }
 
+    @Test func aPartOfTheRequestsMayBeCritical() throws {
+        let rules = Self.rules + "    reserveForCritical: 20%\n"
+        func read(_ critical: String) throws -> Workload {
+            try Workload.read(
+                rules + "load:\n  - {rule: api, perSecond: 300, critical: \(critical)}\n", file: "w.yaml")
+        }
+        #expect(try read("10%").loads == [Load(rule: "api", perSecond: 300, criticalPercent: 10)])
+        #expect(try read("0%").loads[0].criticalPercent == 0 && read("100%").loads[0].criticalPercent == 100)
+        for wrong in ["101%", "10", "some"] { #expect(throws: (any Error).self) { try read(wrong) } }
+        #expect(
+            Self.problems(load: "perSecond: 3, critical: 10%").first?.contains("keeps nothing for critical requests")
+                == true)
+    }
+
     @Test func allMistakesAtOnceEachInItsPlace() {
         let text = """
             nodes: 4
@@ -101,7 +115,7 @@ import WorkloadFiles
                 "w.yaml:11:5: load[0]: field 'perSecond' is missing: write perSecond: 300",
                 "w.yaml:12:11: load[0]: field 'keys': found '0'; expected a whole number from 1 to 1000000",
                 "w.yaml:13:5: load[0]: unknown field 'persecond': did you mean 'perSecond'?; allowed: rule, keys, perSecond, "
-                    + "cost, pattern, at",
+                    + "cost, pattern, at, critical",
                 "w.yaml:14:11: load[1]: field 'rule': no rule has the name 'logn': did you mean 'login'?; rules: api, login",
             ])
     }
