@@ -74,8 +74,6 @@ package enum Mutant: String, CaseIterable, Sendable {
     case savesBeyondBurst = "saves-beyond-burst"
     /// An allowance takes what is wanted, and not a part of what is left.
     case lendsBeyondBurst = "lends-beyond-burst"
-    /// What is kept for critical requests is given to normal ones, too.
-    case lendsTheReserve = "lends-the-reserve"
     /// An allowance does not move the bucket's `tat`: the same span is handed out again.
     case lendsWithoutSpending = "lends-without-spending"
     /// Part of what a holder still wants is given back to the bucket, as if nobody held it: a span returns to its owner.

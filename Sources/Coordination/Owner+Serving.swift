@@ -194,11 +194,9 @@ extension Owner {
         }
         let start = isPlanted(.savesBeyondBurst) ? tat : max(tat, axis)
         let closed = closed + group.closed
-        let allowed =
-            group.priority == .critical || terms.reserve == 0 || isPlanted(.lendsTheReserve)
-            ? axis + terms.tolerance + group.longestWait - closed
-                // Who waits is given tokens of the future: nothing would be left of the reserve.
-            : axis + terms.room - closed
+        // Who waits is given tokens of the future: of a bucket with a reserve nothing would be left of that.
+        let isWhole = group.priority == .critical || terms.reserve == 0
+        let allowed = axis + (isWhole ? terms.tolerance + group.longestWait : terms.room) - closed
         let fitting = isPlanted(.deniesEverything) ? 0 : max(0, min(Int64(group.count), (allowed - start) / group.time))
         let cover = covered(id, range, terms, state: state, axis: axis)
         let admitted = max(0, min(fitting, (cover - start) / group.time))
@@ -292,7 +290,7 @@ extension Owner {
         let terms = item.terms
         let tat = AxisTime(ns: tenures[range].buckets[position].tat)
         let start = max(tat, axis)
-        let room = isPlanted(.lendsTheReserve) ? terms.tolerance : terms.room
+        let room = terms.room
         let left = axis + room - part.closed - start
         // While the bucket is more than half full, time is what an allowance runs out of first.
         let wanted = left > room / 2 ? max(item.want, Owner.allowanceTime) : item.want
