@@ -42,6 +42,54 @@ struct MillraceClientTests {
         }
     }
 
+    @Test func criticalRequestsHaveAPartToThemselves() async throws {
+        let rules = [
+            try Rule(
+                name: "kept", limit: Limit(tokens: 1, per: 3_600 * second, burst: 10), reserveForCritical: 50)
+        ]
+        try await TestCluster.with(rules) { cluster in
+            try await withClient(of: cluster) { client in
+                for left in (0..<5).reversed() {
+                    let decision = try await client.tryAcquire("kept", key: "a")
+                    #expect(decision.isAllowed && decision.remaining == left && decision.limit == 5)
+                }
+                #expect(try await client.tryAcquire("kept", key: "a").outcome == .limited)
+                // It cannot wait, and is told so at once.
+                #expect(try await client.acquire("kept", key: "a", within: .seconds(3_600)).outcome == .limited)
+                for left in (0..<5).reversed() {
+                    let decision = try await client.tryAcquire("kept", key: "a", priority: .critical)
+                    #expect(decision.isAllowed && decision.remaining == left && decision.limit == 10)
+                }
+                #expect(try await client.tryAcquire("kept", key: "a", priority: .critical).outcome == .limited)
+                let permits = [MillraceClient.Permit("kept", key: "b", cost: 7)]
+                await #expect(throws: MillraceClientError.self) { try await client.acquireAll(permits) }
+                #expect(try await client.acquireAll(permits, priority: .critical).isAllowed)
+                var bucket = client.bucket("kept", key: "c")
+                #expect(try await bucket.tryAcquire(cost: 8, priority: .critical).isAllowed)
+                #expect(try await bucket.tryAcquire().outcome == .limited)
+                let result = try await client.reserve("kept", key: "d", cost: 9, priority: .critical, for: .seconds(60))
+                if case .reserved(let reservation) = result {
+                    try reservation.commit(9)
+                } else {
+                    Issue.record("nothing was reserved")
+                }
+            }
+        }
+    }
+
+    @Test func aWeightIsFrom1To100() throws {
+        for (weight, isGood) in [(0, false), (1, true), (100, true), (101, false), (-1, false)] {
+            var configuration = MillraceClient.Configuration(nodes: .list(["127.0.0.1:1"]))
+            configuration.weight = weight
+            do {
+                _ = try MillraceClient(configuration)
+                #expect(isGood)
+            } catch {
+                #expect(!isGood && error.code == .invalidConfiguration && error.message.contains("from 1 to 100"))
+            }
+        }
+    }
+
     @Test func twoClientsShareOneBucket() async throws {
         let rules = [try rule("ten", 1, per: 3_600 * second, burst: 10)]
         try await TestCluster.with(rules) { cluster in

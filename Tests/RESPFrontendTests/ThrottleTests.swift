@@ -126,7 +126,9 @@ import Testing
             conversation.send("MR.ACQUIRE api u 21").hasPrefix(
                 "-ERR a cost of 21 is above the burst of 20 of rule 'api'"))
         #expect(conversation.send("MR.ACQUIRE api") == "-ERR wrong number of arguments for 'mr.acquire' command")
-        #expect(conversation.send("MR.ACQUIRE api u 1 1") == "-ERR wrong number of arguments for 'mr.acquire' command")
+        #expect(
+            conversation.send("MR.ACQUIRE api u 1 normal 1")
+                == "-ERR wrong number of arguments for 'mr.acquire' command")
         #expect(conversation.send("MR.ACQUIRE api u many") == "-ERR Couldn't parse as integer: many")
     }
 
@@ -138,6 +140,27 @@ import Testing
         #expect(conversation.session.counts[.starting] == 2)
         node.path.setDirectory(node.directory)
         #expect(conversation.send("CL.THROTTLE a 4 1 1") == "*5|:0|:5|:4|:-1|:1", "without connecting again")
+    }
+
+    @Test func aCriticalRequestMayUseWhatIsKept() throws {
+        let node = try TestNode()
+        var conversation = Conversation(node)
+        let limit = try Limit(tokens: 1, per: 1_000_000_000, burst: 10)
+        let rule = try Rule(name: "kept", limit: limit, reserveForCritical: 50)
+        node.path.setDirectory(
+            RuleDirectory(
+                rules: [VersionedRule(rule: rule, version: 2)], hash: node.directory.hash, drift: TestNode.drift))
+        #expect(conversation.send("MR.ACQUIRE kept a 5") == "*5|:0|:5|:0|:-1|:5")
+        #expect(conversation.send("MR.ACQUIRE kept a 1 normal") == "*5|:1|:5|:0|:1|:5")
+        #expect(conversation.send("MR.ACQUIRE kept a 2 CRITICAL") == "*5|:0|:10|:3|:-1|:7")
+        #expect(
+            conversation.send("MR.ACQUIRE kept a 6").hasPrefix(
+                "-ERR a cost of 6 is above the burst of 5 that is open to requests of normal priority"))
+        #expect(
+            conversation.send("MR.ACQUIRE kept a 11 critical").hasPrefix("-ERR a cost of 11 is above the burst of 10"))
+        #expect(
+            conversation.send("MR.ACQUIRE kept a 1 urgent") == "-ERR no such priority 'urgent'; say CRITICAL or NORMAL")
+        #expect(conversation.send("MR.ACQUIRE kept a 1 critical 1").hasPrefix("-ERR wrong number of arguments"))
     }
 
     @Test func aNewDirectoryIsNoticed() throws {
