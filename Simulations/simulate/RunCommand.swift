@@ -6,7 +6,11 @@ import WorkloadFiles
 
 /// What a run is made of.
 struct Choice: ParsableArguments {
-    @Option(help: "The faults: calm, lossy, split, disk, clock, raft, clients, all; beyond: what is not promised.")
+    @Option(
+        help: """
+            The faults: calm, lossy, split, disk, clock, raft, elections, takeovers, clients, all; beyond: what is not \
+            promised.
+            """)
     var profile = "all"
 
     @Option(help: "Nodes, 3 or 5; by the seed if not given.")

@@ -5,7 +5,7 @@ import Testing
 
 /// A seed is a run, a schedule is data, and what is broken is found.
 @Suite struct RunTests {
-    @Test(arguments: [Profile.all, .raft, .clock])
+    @Test(arguments: [Profile.all, .raft, .clock, .elections, .takeovers])
     func aSeedIsARun(profile: Profile) throws {
         let first = try Run.run(profile.schedule(seed: 11, seconds: 2))
         let again = try Run.run(profile.schedule(seed: 11, seconds: 2))
@@ -46,6 +46,32 @@ import Testing
         }
         #expect(before(with) == before(without))
         #expect(before(with).count > 100)
+    }
+
+    /// A schedule of before the newest conditions says nothing of them.
+    @Test func whatAnOlderScheduleDoesNotMentionIsAsItWasThen() throws {
+        let schedule = try JSONDecoder().decode(
+            Schedule.Conditions.self, from: Data(#"{"lossPermille": 3, "tinyBatches": true}"#.utf8))
+        #expect(schedule.preVote && schedule.checkQuorum && schedule.timingPercent == 100)
+        #expect(schedule.leastSlack == 250_000_000 && schedule.boundsPerCommand == 8_192)
+    }
+
+    /// The faults that wait for their moment hit whoever it comes to.
+    @Test func aFaultWaitsForItsMoment() throws {
+        var schedule = Profile.calm.schedule(seed: 3, nodes: 3, seconds: 2, workload: .quiet)
+        schedule.conditions.checkQuorum = false
+        schedule.faults = [
+            Fault(at: 100_000_000, kind: .isolate, target: .elected, duration: 50_000_000),
+            Fault(at: 101_000_000, kind: .stand, target: .node(0)),
+            Fault(at: 101_000_000, kind: .stand, target: .node(1)),
+            Fault(at: 900_000_000, kind: .lag, target: .committing, duration: 50_000_000, amount: 1_000_000),
+        ]
+        let result = try Run.run(schedule, keepsTrace: true)
+        #expect(result.isFine, "\(result.violations)")
+        let events = result.trace.events
+        let isolated = try #require(events.first { $0.kind == "fault" && "\($0.fields)".contains("isolate") })
+        #expect(events.contains { $0.kind == "leader" && $0.time == isolated.time && $0.node == isolated.node })
+        #expect(events.contains { $0.kind == "fault" && "\($0.fields)".contains("lag") && $0.time > 900_000_000 })
     }
 
     @Test func clocksBeyondThePromiseAreLabelled() {
