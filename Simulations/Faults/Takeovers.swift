@@ -31,6 +31,8 @@ struct Takeovers {
     private var draws: Draws
     private let nodes: Int
     private var rho: Int64 = 0
+    /// The one figure that some seeds are about.
+    private var focus: Figure?
     private var faults: [Fault] = []
     private var at: Int64 = 0
 
@@ -44,7 +46,11 @@ struct Takeovers {
     static func schedule(seed: UInt64, nodes: Int?, seconds: Int64, workload: Workload?) -> Schedule {
         var maker = Takeovers(seed: seed, nodes: nodes)
         let drawn = [Workload.crowd, .tides, .tides, .swings, .standard, .coldKeys][maker.draws.below(6, .schedule)]
-        let workload = workload ?? drawn
+        if maker.chance(400) {
+            maker.focus = maker.one(of: [.zombie, .zombie, .comeback, .comeback, .blackout, .drain])
+        }
+        let suiting = maker.focus == .zombie || maker.focus == .comeback ? Workload.tides : drawn
+        let workload = workload ?? suiting
         let conditions = maker.conditions(workload)
         let faultTime = seconds * 1_000_000_000
         maker.figures(until: faultTime - 700 * ms, workload)
@@ -66,11 +72,16 @@ struct Takeovers {
             conditions.latePermille = draws.below(100, .schedule)
         }
         if chance(700) { conditions.rho = 20_000_000 }
+        conditions.grace = one(of: [0, 0, 500_000_000, 10_000_000_000])
+        if focus == .zombie {
+            // Where margins are widest, and zombies have to fall silent soonest.
+            conditions.rho = 20_000_000
+            conditions.grace = 0
+        }
         rho = conditions.rho
         conditions.drift = rho / 2
-        conditions.grace = one(of: [0, 0, 500_000_000, 10_000_000_000])
         let isCrowded = workload.name == "crowd"
-        if chance(isCrowded ? 700 : 100) { conditions.leastSlack = 5_000_000_000 }
+        if chance(isCrowded || focus == .zombie ? 700 : 100) { conditions.leastSlack = 5_000_000_000 }
         if chance(isCrowded ? 700 : 200) { conditions.bucketsPerRange = 16 }
         if chance(200) { conditions.boundsPerRange = 16 }
         if chance(400) { conditions.boundsPerCommand = one(of: [2, 8]) }
@@ -84,6 +95,7 @@ struct Takeovers {
         let ms = Takeovers.ms
         // Swarm testing: each seed leaves some out.
         var swarm = Figure.allCases.filter { _ in chance(650) }
+        if let focus { swarm = [focus, .rest] }
         if workload.name == "swings", !swarm.contains(.changeRule) { swarm.append(.changeRule) }
         let isOfRules = swarm.contains(.changeRule) && workload.name == "swings"
         let total = swarm.reduce(0) { $0 + $1.weight } + (isOfRules ? 16 : 0)
@@ -119,7 +131,9 @@ struct Takeovers {
         case .zombie:
             let most = one(of: [rho / 2, rho / 2, -rho / 2])
             for i in 0..<nodes { add(.drift, .node(i), i == node ? -most : most) }
-            add(.cutFromLog, .node(node), for: within(500 * ms...6_000 * ms))
+            let length = within(focus == nil ? 500 * ms...6_000 * ms : 2_500 * ms...5_000 * ms)
+            add(.cutFromLog, .node(node), for: length)
+            if focus != nil { at += length } else if chance(500) { at += within(1_000 * ms...4_000 * ms) }
         case .blackout:
             let length = within(60 * ms...380 * ms)
             add(.cutFromLog, .node(node), for: length)
@@ -132,10 +146,14 @@ struct Takeovers {
                 for: within(500 * ms...2_000 * ms), 3)
         case .drain: add(.drain, .node(node), for: within(10 * ms...300 * ms))
         case .comeback:
-            add(.crash, .node(node), for: within(ms...800 * ms), within(0...3))
-            add(
-                .lag, .node(other), in: within(200 * ms...1_000 * ms), for: within(500 * ms...2_000 * ms),
-                within(10 * ms...45 * ms))
+            add(.crash, .node(node), for: within(ms...400 * ms), within(0...3))
+            for i in 0..<nodes where i != node {
+                add(
+                    .lag, .node(i), in: within(200 * ms...600 * ms), for: within(800 * ms...2_000 * ms),
+                    within(20 * ms...45 * ms))
+            }
+            // Balance comes with quiet.
+            at += within(500 * ms...2_000 * ms)
         case .crash: add(.crash, .node(node), for: within(ms...1_500 * ms), within(0...3))
         case .crashEverybody: add(.crashEverybody, .node(0), for: within(0...400 * ms), within(0...3))
         case .pause: add(.pause, .node(node), for: within(100 * ms...3_000 * ms))

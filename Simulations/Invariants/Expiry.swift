@@ -2,8 +2,8 @@ import Coordination
 import LimiterCore
 import NodeRuntime
 
-/// Nobody holds virtual time as good that the axis it was cut from has passed: a node's bracket of an epoch is at least what that epoch's axis reads,
-/// whatever other epochs' brackets say (design, section 4: brackets belong to a range and epoch).
+/// Nobody could spend virtual time that the axis it was cut from has passed: a node's bracket of what it holds is at least what the axis of that epoch
+/// reads, whatever other epochs' brackets say (design, section 4: brackets belong to a range and epoch).
 ///
 /// It looks at what a node holds of a bucket when an answer has come, if the bucket has lived through more than one epoch.
 final class Expiry: Invariant {
@@ -41,15 +41,16 @@ final class Expiry: Invariant {
             else { continue }
             let scaled = cluster.options.parameters.drift.longest(cluster.nodes[node].clock(at: cluster.time).ns)
             for span in held.spans {
-                let next = max(span.start, span.base &+ scaled)
+                let estimate = span.base &+ scaled
+                let next = max(span.start, estimate)
                 guard next < span.end,
                     let from = known.last(where: { $0.start <= next && next < $0.end })
                 else { continue }
                 let elapsed = cluster.time - from.time
                 let passed = from.axis + elapsed - Int64(Int128(elapsed) * Int128(rho) / 2_000_000_000) - 2
-                if next < passed {
+                if estimate < passed {
                     violated(
-                        "node \(node + 1) would spend \(item.id) from \(next), which the axis of epoch \(from.epoch) passed \(passed - next) ns ago",
+                        "node \(node + 1) takes the axis of \(item.id) in epoch \(from.epoch) to be at most \(estimate), which it passed \(passed - estimate) ns ago",
                         at: cluster.time)
                 }
             }

@@ -34,11 +34,12 @@ final class ZombieMargin: Invariant {
         _ cluster: SimulatedCluster
     ) {
         let epoch = process.runtime.epoch(of: range)
+        let margin = cluster.options.parameters.margin
+        judgeZombie(range, epoch, margin, node, process, cluster)
         guard var bucket = buckets[id] else {
             buckets[id] = Bucket(epoch: epoch, end: end, earlier: .min)
             return
         }
-        let margin = cluster.options.parameters.margin
         if epoch > bucket.epoch {
             bucket.earlier = max(bucket.earlier, bucket.end)
             // Only the first span of a tenure says where its bucket began.
@@ -52,7 +53,6 @@ final class ZombieMargin: Invariant {
             (bucket.epoch, bucket.end) = (epoch, end)
         } else if epoch < bucket.epoch {
             bucket.earlier = max(bucket.earlier, end)
-            judgeZombie(range, epoch, margin, node, process, cluster)
         } else {
             bucket.end = max(bucket.end, end)
         }
@@ -63,14 +63,13 @@ final class ZombieMargin: Invariant {
         _ range: RangeID, _ epoch: UInt64, _ margin: Int64, _ node: Int, _ process: SimulatedNode.Process,
         _ cluster: SimulatedCluster
     ) {
-        guard let own = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)) else {
-            return
-        }
-        for other in cluster.living where other != node {
-            let runtime = cluster.nodes[other].process!
-            let now = cluster.nodes[other].clock(at: cluster.time)
-            guard runtime.runtime.epoch(of: range) > epoch, runtime.runtime.isCovered(range),
-                let axis = runtime.runtime.axis(of: range, now: now), own.ns + margin + 2 < axis.ns
+        for other in cluster.nodes.indices where other != node {
+            guard let runtime = cluster.nodes[other].process,
+                runtime.runtime.served & 1 << UInt64(range.rawValue) != 0, runtime.runtime.epoch(of: range) > epoch,
+                runtime.runtime.isCovered(range),
+                let axis = runtime.runtime.axis(of: range, now: cluster.nodes[other].clock(at: cluster.time)),
+                let own = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)),
+                own.ns + margin + 2 < axis.ns
             else { continue }
             violated(
                 "node \(node + 1) hands out range \(range) under epoch \(epoch), \(axis.ns - own.ns) ns behind its new owner; the margin is \(margin) ns",
