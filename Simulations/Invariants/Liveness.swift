@@ -79,19 +79,20 @@ package struct Liveness {
         problems.map { Invariant.Violation(time: $0.time, invariant: "Liveness", what: $0.what) }
     }
 
-    /// The part of the limit that has to be used: 0.95; less by what clocks may be wrong, by waiting for a slow disk, and by what a holder
-    /// loses whose table is smaller than the keys it is asked for.
+    /// The part of the limit that has to be used: 0.95; less by what clocks may be wrong, by waiting for a slow disk or for commands of two
+    /// bounds each, and by what is lost where a table is smaller than the keys that are asked for: a holder's allowances, an owner's
+    /// buckets, the log's bounds.
     private static func leastUse(_ cluster: SimulatedCluster) -> Double {
-        let clocks = 2 * Double(cluster.options.parameters.rho) / 1e9
+        let options = cluster.options
+        let clocks = 2 * Double(options.parameters.rho) / 1e9
         // Entries one by one to a slow disk: who has to write much lags behind, and loses its ranges for that.
-        let isSlow = cluster.options.syncTime.upperBound > 5_000_000
-        let disk = isSlow ? (cluster.options.tinyBatches ? 0.25 : 0.05) : 0
-        let parameters = cluster.options.parameters
-        // The bounds of fast keys are the nearest, and so the first to be forgotten: a log that is full of slow keys' bounds leaves fast
-        // ones little more than their slack. How little depends on how many there are; that something is granted is judged below.
-        if min(parameters.bucketsPerRange, parameters.boundsPerRange) < 100 { return 0 }
-        let table = cluster.options.tableCapacity < cluster.bucketsAsked ? 0.1 : 0
-        return 0.95 - clocks - disk - table
+        let isSlow = options.syncTime.upperBound > 5_000_000
+        let disk = isSlow ? (options.tinyBatches ? 0.25 : 0.05) : 0
+        let commands = options.boundsPerCommand < 100 ? 0.1 : 0
+        let isSmall =
+            options.tableCapacity < cluster.bucketsAsked
+            || min(options.parameters.bucketsPerRange, options.parameters.boundsPerRange) < 100
+        return 0.95 - clocks - disk - commands - (isSmall ? 0.15 : 0)
     }
 
     /// Use, and equal parts for nodes that ask for equally much.

@@ -2,8 +2,8 @@ import LimiterCore
 
 /// Up to where each bucket of a range may have been handed out, with a limit on how many are remembered.
 ///
-/// When it is full, it forgets the buckets with the least bounds by raising a floor for their tolerance class to them: from
-/// then on every bucket of that class that is not in the table counts as having been handed out up to the floor. Forgetting
+/// When it is full, it forgets the buckets whose bounds are the least part of their burst ahead, by raising a floor for their tolerance
+/// class to them: from then on every bucket of that class that is not in the table counts as having been handed out up to the floor. Forgetting
 /// never refills. What is forgotten depends on the contents only, not on the table's layout, so all replicas agree.
 struct BoundTable: ~Copyable {
     private var table: KeyedTable<Int64>
@@ -36,13 +36,16 @@ struct BoundTable: ~Copyable {
         precondition(position != nil, "no room for a bound after making room")
     }
 
-    /// Drops the bounds that the axis has passed, and if that is not enough the least quarter of the rest.
+    /// Drops the bounds that the axis has passed, and if that is not enough the quarter of the rest that costs least: absent buckets of the
+    /// class then count as used up to there. Least in time would be wrong: fast buckets are always nearest, and would never be kept.
     private mutating func makeRoom(axis: AxisTime) {
         dropPassed(axis)
         guard table.count > table.capacity / 8 * 7 else { return }
-        var all = sorted(after: .never)
-        all.sort { ($0.time, $0.id) < ($1.time, $1.id) }
-        for bound in all.prefix(max(1, table.capacity / 4)) {
+        let all = sorted(after: .never).map { bound in
+            let (ahead, overflow) = bound.time.ns.subtractingReportingOverflow(axis.ns)
+            return (part: bound.id.part(of: overflow ? .max : ahead), bound: bound)
+        }.sorted { ($0.part, $0.bound.time, $0.bound.id) < ($1.part, $1.bound.time, $1.bound.id) }
+        for (_, bound) in all.prefix(max(1, table.capacity / 4)) {
             let kind = bound.id.toleranceClass
             if !isPlanted(.forgettingBoundsRefills) { floors[kind] = max(floors[kind], bound.time) }
             if let at = table.find(bound.id) { table.remove(at: at) }

@@ -129,19 +129,19 @@ extension Owner {
         return max(handedOut + margin, forgotten)
     }
 
-    /// Makes room in a full table: full buckets vanish for free; if there are none in sight, the least `tat` in sight is
-    /// forgotten by raising its class's floor to it.
+    /// Makes room in a full table: full buckets vanish for free; if there are none in sight, the fullest in sight is forgotten by raising
+    /// its class's floor to its `tat`. That costs those who are not in the table the part of a burst that it had used.
     private mutating func makeRoom(_ range: RangeID, state: borrowing ReplicatedState, axis: AxisTime) {
         let least = sweep(range, steps: 128, state: state, axis: axis)
-        guard tenures[range].buckets.isFull, let (id, tat) = least else {
+        guard tenures[range].buckets.isFull, let (id, _) = least, let position = tenures[range].buckets.find(id) else {
             if tenures[range].buckets.isFull { makeRoom(range, state: state, axis: axis) }
             return
         }
-        let kind = id.toleranceClass
+        let (kind, tat) = (id.toleranceClass, tenures[range].buckets[position].tat)
         if !isPlanted(.forgettingRefills) {
             tenures[range].floors[kind] = max(tenures[range].floors[kind], AxisTime(ns: tat))
         }
-        tenures[range].buckets.remove(at: tenures[range].buckets.find(id)!)
+        tenures[range].buckets.remove(at: position)
         count { $0.forgotten += 1 }
     }
 
@@ -151,7 +151,8 @@ extension Owner {
         BucketID, Int64
     )? {
         let isFull = tenures[range].buckets.isFull
-        return tenures[range].buckets.sweep(steps, rank: { _, bucket in bucket.tat }) { id, bucket in
+        return tenures[range].buckets.sweep(steps, rank: { id, bucket in id.part(of: bucket.tat - axis.ns) }) {
+            id, bucket in
             // As long as a bound lies ahead, or is on its way, an absent bucket would start at the bound: keep the record, which knows
             // better.
             bucket.tat <= axis.ns && state.bound(of: id, in: range) <= axis

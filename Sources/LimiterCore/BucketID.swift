@@ -38,6 +38,14 @@ public struct BucketID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomS
     /// The class of this bucket's tolerance: `tau` is at most `1 << toleranceClass`.
     @inlinable public var toleranceClass: Int { Int(low & 63) }
 
+    /// What part of a full bucket of this class `time` nanoseconds of virtual time are, in units of 2^-40 and at most four full buckets; 0
+    /// for a negative time.
+    public func part(of time: Int64) -> Int64 {
+        let kind = toleranceClass
+        let time = min(max(0, time), kind < 61 ? 4 << kind : .max)
+        return kind <= 40 ? time << (40 - kind) : time >> (kind - 40)
+    }
+
     @inlinable public static func == (a: BucketID, b: BucketID) -> Bool { a.high == b.high && a.low == b.low }
 
     public static func < (a: BucketID, b: BucketID) -> Bool { a.high != b.high ? a.high < b.high : a.low < b.low }

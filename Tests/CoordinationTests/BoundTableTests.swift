@@ -36,27 +36,46 @@ struct BoundTableTests {
         #expect(table.count == 0)
     }
 
-    @Test("At its capacity a table knows all; one more, and the least quarter becomes a floor for its own class only")
+    @Test("At its capacity a table knows all; one more, and the fullest quarter becomes a floor for its own class only")
     func capacity() {
         var table = BoundTable(capacity: 16)
-        // The least four: two of class 30, two of class 40.
+        // Half of a burst of class 31 is twice the time of half of one of class 30: the fullest four are two of each.
         for i in 1...16 {
-            table.raise(id(UInt64(i), class: i % 2 == 0 ? 30 : 40), to: time(Int64(1_000 * i)), axis: time(0))
+            table.raise(
+                id(UInt64(i), class: i % 2 == 0 ? 30 : 31), to: time(Int64(i % 2 == 0 ? 1_000 * i : 2_000 * i)),
+                axis: time(0))
         }
         #expect(table.count == 16)
         #expect(table.floors.allSatisfy { $0 == .never })
         table.raise(id(17), to: time(500), axis: time(0))
         #expect(table.count == 13)
-        #expect(table.floors[40] == time(3_000))
+        #expect(table.floors[31] == time(6_000))
         #expect(table.floors[30] == time(4_000))
         #expect(table.floors.count { $0 != .never } == 2)
         // Whoever is not in the table counts as handed out up to the floor of its class, but for other classes nothing changes.
         #expect(table.bound(id(99)) == time(4_000))
-        #expect(table.bound(id(99, class: 40)) == time(3_000))
-        #expect(table.bound(id(99, class: 31)) == .never)
+        #expect(table.bound(id(99, class: 31)) == time(6_000))
+        #expect(table.bound(id(99, class: 32)) == .never)
         #expect(table.bound(id(16)) == time(16_000))
         // The one that came last has a lower bound than the floor: the floor counts.
         #expect(table.bound(id(17)) == time(4_000))
+    }
+
+    @Test(
+        "A drained fast bucket is kept, and slow ones of which little was used make room, though their bounds are further"
+    )
+    func fastBucketsStay() {
+        var table = BoundTable(capacity: 16)
+        let axis: Int64 = 1 << 50
+        let (fast, day) = (id(1), UInt64(47))
+        table.raise(fast, to: time(axis + 1 << 30), axis: time(axis))
+        // A tenth of a burst of a day and a half each.
+        for i in 2...40 as ClosedRange<UInt64> {
+            table.raise(id(i, class: day), to: time(axis + 1 << 44 + Int64(i)), axis: time(axis))
+        }
+        #expect(table.bound(fast) == time(axis + 1 << 30))
+        #expect(table.floors[30] == .never)
+        #expect(table.floors[47] != .never)
     }
 
     @Test("Before anything is forgotten, bounds that the axis has passed make room")

@@ -140,6 +140,21 @@ struct KeyedHashTests {
 
 @Suite("Bucket identities")
 struct BucketIDTests {
+    @Test("Parts of a full bucket are comparable over classes, and none overflows")
+    func parts() {
+        func id(_ kind: UInt64) -> BucketID { BucketID(high: 1, low: kind) }
+        for kind in 1...62 as ClosedRange<UInt64> {
+            let full: Int64 = 1 << Int64(kind)
+            #expect(id(kind).part(of: full) == 1 << 40)
+            #expect(id(kind).part(of: full / 2) == 1 << 39)
+            #expect(id(kind).part(of: 0) == 0)
+            #expect(id(kind).part(of: -1) == 0)
+            #expect(id(kind).part(of: .max) <= 4 << 40)
+            #expect(id(kind).part(of: .max) >= 1 << 40)
+        }
+        #expect(id(0).part(of: 1) == 1 << 40)
+    }
+
     @Test("the low six bits are the power of two that holds the tolerance")
     func toleranceClass() {
         let hash = KeyedHash(secret: (5, 6))
