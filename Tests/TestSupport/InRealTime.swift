@@ -1,10 +1,11 @@
+internal import Dispatch
 public import Testing
 
-/// Tests with sockets, processes and time limits go before those that only compute.
+/// Each test with sockets, processes and time limits has a thread of its own, beside those that only compute.
 ///
-/// All tests are begun at once and wait in one line for a thread, so whatever a test awaits brings it back to the end of that line: on two
-/// cores it stood behind minutes of computing, and what it was talking to had long hung up. Tasks of a higher priority have a line of their
-/// own.
+/// All tests are begun at once and wait in one line for as many threads as there are cores, so whatever a test awaits brings it back to
+/// the end of that line: on two cores it stood behind minutes of computing, and what it was talking to had long hung up. And a test that blocks
+/// its thread, waiting for a process, takes it away from all others.
 public struct InRealTime: TestTrait, SuiteTrait, TestScoping {
     public var isRecursive: Bool { true }
 
@@ -12,7 +13,8 @@ public struct InRealTime: TestTrait, SuiteTrait, TestScoping {
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         try await withoutActuallyEscaping(function) { function in
-            try await Task(priority: .high) { try await function() }.value
+            // Tasks that it starts without a parent do not inherit the thread, but the priority, and so go first.
+            try await Task(executorPreference: OwnThread(), priority: .high) { try await function() }.value
         }
     }
 }
@@ -20,4 +22,14 @@ public struct InRealTime: TestTrait, SuiteTrait, TestScoping {
 extension Trait where Self == InRealTime {
     /// ``InRealTime``.
     public static var inRealTime: Self { Self() }
+}
+
+/// A serial queue, which is given a thread whenever it has something to do.
+private final class OwnThread: TaskExecutor {
+    private let queue = DispatchQueue(label: "a test in real time")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
 }
