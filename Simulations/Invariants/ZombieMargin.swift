@@ -11,6 +11,15 @@ final class ZombieMargin: Invariant {
         /// The furthest that was handed out in this epoch, and in earlier ones.
         var end: Int64
         var earlier: Int64
+        /// Where this epoch began, until it is judged: what one event hands out is told in any order.
+        var first: First?
+    }
+
+    private struct First {
+        var at: Int64
+        var node: Int
+        var start: Int64
+        var axis: Int64
     }
 
     private var buckets: [BucketID: Bucket] = [:]
@@ -40,23 +49,38 @@ final class ZombieMargin: Invariant {
             buckets[id] = Bucket(epoch: epoch, end: end, earlier: .min)
             return
         }
+        if let first = bucket.first, first.at < cluster.time {
+            judge(first, id, bucket, margin)
+            bucket.first = nil
+        }
         if epoch > bucket.epoch {
             bucket.earlier = max(bucket.earlier, bucket.end)
             // Only the first span of a tenure says where its bucket began.
-            if let axis = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)),
-                start > axis.ns, start < bucket.earlier + margin
-            {
-                violated(
-                    "node \(node + 1) handed out \(id) from \(start), \(start - bucket.earlier) ns after what an earlier tenure did; the margin is \(margin) ns",
-                    at: cluster.time)
+            bucket.first = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)).map {
+                First(at: cluster.time, node: node, start: start, axis: $0.ns)
             }
             (bucket.epoch, bucket.end) = (epoch, end)
         } else if epoch < bucket.epoch {
             bucket.earlier = max(bucket.earlier, end)
         } else {
+            if let first = bucket.first { bucket.first!.start = min(first.start, start) }
             bucket.end = max(bucket.end, end)
         }
         buckets[id] = bucket
+    }
+
+    private func judge(_ first: First, _ id: BucketID, _ bucket: Bucket, _ margin: Int64) {
+        guard first.start > first.axis, first.start < bucket.earlier + margin else { return }
+        violated(
+            "node \(first.node + 1) handed out \(id) from \(first.start), \(first.start - bucket.earlier) ns after what an earlier tenure did; the margin is \(margin) ns",
+            at: first.at)
+    }
+
+    override func ended(_ cluster: SimulatedCluster) {
+        let margin = cluster.options.parameters.margin
+        for (id, bucket) in buckets.sorted(by: { $0.key < $1.key }) {
+            if let first = bucket.first { judge(first, id, bucket, margin) }
+        }
     }
 
     private func judgeZombie(
