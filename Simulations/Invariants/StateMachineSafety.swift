@@ -7,6 +7,8 @@ final class StateMachineSafety: Invariant {
     private var committed: [LogIndex: (term: Term, digest: UInt64)] = [:]
     private var checked: [Int: (incarnation: UInt64, index: LogIndex)] = [:]
     private var wasLeader: [Int: Term] = [:]
+    /// The last entry that was first seen committed in each term.
+    private var lastOfTerm: [Term: LogIndex] = [:]
 
     init() { super.init("StateMachineSafety", actions: true) }
 
@@ -21,10 +23,11 @@ final class StateMachineSafety: Invariant {
             for index in stride(from: from, through: commit, by: 1) { check(index, node, process, cluster) }
             checked[node] = (process.incarnation, commit)
         }
-        // A new leader has every entry that was committed in an earlier term.
+        // A new leader has every entry that was committed in an earlier term; not those of later terms: a candidate that stood still may
+        // count its votes when another one has long led.
         if process.runtime.role == .leader, wasLeader[node] != process.runtime.term {
             wasLeader[node] = process.runtime.term
-            let last = committed.keys.max() ?? 0
+            let last = lastOfTerm.filter { $0.key < process.runtime.term }.values.max() ?? 0
             if process.runtime.lastIndex < last {
                 violated(
                     "node \(node + 1) leads term \(process.runtime.term) without the committed entry \(last)",
@@ -41,6 +44,9 @@ final class StateMachineSafety: Invariant {
                 "node \(node + 1) has another entry at \(index), of term \(entry.term) instead of \(known.term)",
                 at: cluster.time)
         } else {
+            if committed[index] == nil {
+                lastOfTerm[process.runtime.term] = max(lastOfTerm[process.runtime.term] ?? 0, index)
+            }
             committed[index] = (entry.term, digest)
         }
     }
