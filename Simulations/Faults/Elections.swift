@@ -1,6 +1,6 @@
 /// The schedules of the profile `elections`: not single faults but figures, a few faults that belong together and leave the fine timing to
 /// chance. Each of them is a way in which a rule of elections or replication is needed.
-struct Elections {
+struct Elections: FigureScript {
     private enum Figure: CaseIterable {
         /// A node stands although all is well; whoever wins may be cut off at once, with its first entry on its own disk only (figure 8 of
         /// the paper begins so, and ends so).
@@ -39,12 +39,10 @@ struct Elections {
         }
     }
 
-    private static let ms: Int64 = 1_000_000
-
-    private var draws: Draws
-    private let nodes: Int
-    private var faults: [Fault] = []
-    private var at: Int64 = 0
+    var draws: Draws
+    let nodes: Int
+    var faults: [Fault] = []
+    var at: Int64 = 0
 
     private init(seed: UInt64, nodes: Int?) {
         var draws = Draws(seed: seed ^ 0x0E1E_C710)
@@ -62,11 +60,6 @@ struct Elections {
             seed: seed, profile: Profile.elections.rawValue, nodes: maker.nodes, faultTime: faultTime,
             conditions: conditions, workload: workload ?? .quiet, faults: maker.faults)
     }
-
-    private mutating func chance(_ permille: Int) -> Bool { draws.chance(permille: permille, .schedule) }
-    private mutating func within(_ range: ClosedRange<Int64>) -> Int64 { draws.within(range, .schedule) }
-    private mutating func anybody() -> Int { draws.below(nodes, .schedule) }
-    private mutating func one<Value>(of values: [Value]) -> Value { values[draws.below(values.count, .schedule)] }
 
     private mutating func conditions() -> Schedule.Conditions {
         var conditions = Schedule.Conditions()
@@ -93,28 +86,14 @@ struct Elections {
         // Swarm testing: each seed leaves some out.
         var swarm = Figure.allCases.filter { _ in chance(700) }
         if !swarm.contains(.upheaval), !swarm.contains(.duel) { swarm.append(.upheaval) }
-        let total = swarm.reduce(0) { $0 + $1.weight }
+        let weighted = swarm.map { ($0, $0.weight) }
         let longest = one(of: [15, 60, 200]) * ms
         at = within(0...300 * ms)
-        while at < end {
-            var left = draws.below(total, .schedule)
-            let figure = swarm.first {
-                left -= $0.weight
-                return left < 0
-            }!
+        while at < end, let figure = draws.pick(weighted) {
             draw(figure)
             at += within(ms / 2...longest)
         }
-        faults = faults.filter { $0.at < end }.enumerated().sorted {
-            ($0.element.at, $0.offset) < ($1.element.at, $1.offset)
-        }
-        .map(\.element)
-    }
-
-    private mutating func add(
-        _ kind: Fault.Kind, _ target: Fault.Target, in delay: Int64 = 0, for duration: Int64 = 0, _ amount: Int64 = 0
-    ) {
-        faults.append(Fault(at: at + delay, kind: kind, target: target, duration: duration, amount: amount))
+        putInOrder(until: end)
     }
 
     private mutating func draw(_ figure: Figure) {

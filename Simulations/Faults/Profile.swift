@@ -108,7 +108,7 @@ package enum Profile: String, CaseIterable, Sendable {
         let swarm = kinds.filter { _ in chance(650) }
         var faults: [Fault] = []
         var at: Int64 = draws.within(0...1_000_000_000, .schedule)
-        while at < faultTime - 700_000_000, let kind = Profile.pick(swarm.isEmpty ? kinds : swarm, &draws) {
+        while at < faultTime - 700_000_000, let kind = draws.pick(swarm.isEmpty ? kinds : swarm) {
             faults.append(fault(kind, at: at, nodes: count, loads: workload.loads.count, rho: conditions.rho, &draws))
             let most: Int64 = self == .raft ? 150_000_000 : 1_200_000_000
             at += draws.within(most / 60...most, .schedule)
@@ -124,17 +124,6 @@ package enum Profile: String, CaseIterable, Sendable {
         return Schedule(
             seed: seed, profile: rawValue, nodes: count, faultTime: faultTime, conditions: conditions,
             workload: workload, faults: faults)
-    }
-
-    private static func pick(_ kinds: [(Fault.Kind, Int)], _ draws: inout Draws) -> Fault.Kind? {
-        let total = kinds.reduce(0) { $0 + $1.1 }
-        guard total > 0 else { return nil }
-        var left = draws.below(total, .schedule)
-        for (kind, weight) in kinds {
-            if left < weight { return kind }
-            left -= weight
-        }
-        return nil
     }
 
     private func fault(

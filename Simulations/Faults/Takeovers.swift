@@ -1,5 +1,5 @@
 /// The schedules of the profile `takeovers`: figures as in ``Elections``, about ranges that change hands.
-struct Takeovers {
+struct Takeovers: FigureScript {
     private enum Figure: CaseIterable {
         /// An owner is cut off from the log with a slow clock, and the others' clocks are fast; or the other way round.
         case zombie
@@ -26,15 +26,13 @@ struct Takeovers {
         }
     }
 
-    private static let ms: Int64 = 1_000_000
-
-    private var draws: Draws
-    private let nodes: Int
+    var draws: Draws
+    let nodes: Int
     private var rho: Int64 = 0
     /// The one figure that some seeds are about.
     private var focus: Figure?
-    private var faults: [Fault] = []
-    private var at: Int64 = 0
+    var faults: [Fault] = []
+    var at: Int64 = 0
 
     private init(seed: UInt64, nodes: Int?) {
         var draws = Draws(seed: seed ^ 0x7A4E_01E5)
@@ -58,11 +56,6 @@ struct Takeovers {
             seed: seed, profile: Profile.takeovers.rawValue, nodes: maker.nodes, faultTime: faultTime,
             conditions: conditions, workload: workload, faults: maker.faults)
     }
-
-    private mutating func chance(_ permille: Int) -> Bool { draws.chance(permille: permille, .schedule) }
-    private mutating func within(_ range: ClosedRange<Int64>) -> Int64 { draws.within(range, .schedule) }
-    private mutating func anybody() -> Int { draws.below(nodes, .schedule) }
-    private mutating func one<Value>(of values: [Value]) -> Value { values[draws.below(values.count, .schedule)] }
 
     private mutating func conditions(_ workload: Workload) -> Schedule.Conditions {
         var conditions = Schedule.Conditions()
@@ -97,30 +90,16 @@ struct Takeovers {
         var swarm = Figure.allCases.filter { _ in chance(650) }
         if let focus { swarm = [focus, .rest] }
         if workload.name == "swings", !swarm.contains(.changeRule) { swarm.append(.changeRule) }
-        let isOfRules = swarm.contains(.changeRule) && workload.name == "swings"
-        let total = swarm.reduce(0) { $0 + $1.weight } + (isOfRules ? 16 : 0)
-        guard total > 0 else { return }
+        var weighted = swarm.map { ($0, $0.weight) }
+        if swarm.contains(.changeRule), workload.name == "swings" { weighted.append((.changeRule, 16)) }
+        guard !weighted.isEmpty else { return }
         let longest = one(of: [150, 400, 1_200]) * ms
         at = within(0...1_000 * ms)
-        while at < end {
-            var left = draws.below(total, .schedule)
-            let figure = swarm.first {
-                left -= $0.weight
-                return left < 0
-            }
-            draw(figure ?? .changeRule)
+        while at < end, let figure = draws.pick(weighted) {
+            draw(figure)
             at += within(longest / 20...longest)
         }
-        faults = faults.filter { $0.at < end }.enumerated().sorted {
-            ($0.element.at, $0.offset) < ($1.element.at, $1.offset)
-        }
-        .map(\.element)
-    }
-
-    private mutating func add(
-        _ kind: Fault.Kind, _ target: Fault.Target, in delay: Int64 = 0, for duration: Int64 = 0, _ amount: Int64 = 0
-    ) {
-        faults.append(Fault(at: at + delay, kind: kind, target: target, duration: duration, amount: amount))
+        putInOrder(until: end)
     }
 
     private mutating func draw(_ figure: Figure) {

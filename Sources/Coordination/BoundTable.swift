@@ -41,10 +41,12 @@ struct BoundTable: ~Copyable {
     private mutating func makeRoom(axis: AxisTime) {
         dropPassed(axis)
         guard table.count > table.capacity / 8 * 7 else { return }
-        let all = sorted(after: .never).map { bound in
-            let (ahead, overflow) = bound.time.ns.subtractingReportingOverflow(axis.ns)
-            return (part: bound.id.part(of: overflow ? .max : ahead), bound: bound)
-        }.sorted { ($0.part, $0.bound.time, $0.bound.id) < ($1.part, $1.bound.time, $1.bound.id) }
+        var all: [(part: Int64, bound: Bound)] = []
+        table.forEach { id, time in
+            let (ahead, overflow) = time.subtractingReportingOverflow(axis.ns)
+            all.append((id.part(of: overflow ? .max : ahead), Bound(id: id, time: AxisTime(ns: time))))
+        }
+        all.sort { ($0.part, $0.bound.time, $0.bound.id) < ($1.part, $1.bound.time, $1.bound.id) }
         for (_, bound) in all.prefix(max(1, table.capacity / 4)) {
             let kind = bound.id.toleranceClass
             if !isPlanted(.forgettingBoundsRefills) { floors[kind] = max(floors[kind], bound.time) }

@@ -151,8 +151,10 @@ extension Owner {
         BucketID, Int64
     )? {
         let isFull = tenures[range].buckets.isFull
-        return tenures[range].buckets.sweep(steps, rank: { id, bucket in id.part(of: bucket.tat - axis.ns) }) {
-            id, bucket in
+        // Whom to forget is asked only of a full table.
+        return tenures[range].buckets.sweep(
+            steps, rank: { id, bucket in isFull ? id.part(of: bucket.tat - axis.ns) : nil }
+        ) { id, bucket in
             // As long as a bound lies ahead, or is on its way, an absent bucket would start at the bound: keep the record, which knows
             // better.
             bucket.tat <= axis.ns && state.bound(of: id, in: range) <= axis
