@@ -128,7 +128,7 @@ enum Injector {
             if isUp { cluster.act(node) { runtime, _ in runtime.distrustClock() } }
         case .drain:
             guard isUp else { return }
-            cluster.act(node) { runtime, now in runtime.drain(now: now) }
+            cluster.act(node) { runtime, _ in runtime.drain() }
             cluster.marks.reach(.handOver)
             cluster.after(300_000_000) { $0.crash(node, restartingAfter: fault.duration) }
         case .campaign:

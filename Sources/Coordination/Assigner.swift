@@ -5,9 +5,9 @@ public import Raft
 public struct NodeReport: Hashable, Sendable {
     public var incarnation: UInt64
     public var applied: LogIndex
-    /// The ranges in service, one bit each.
+    /// The ranges in service or being given back, one bit each.
     public var served: UInt64
-    /// Whether it wants to give its ranges away, because it is about to stop.
+    /// Whether it wants to be asked for its ranges, because it is about to stop.
     public var isDraining: Bool
 
     public init(incarnation: UInt64, applied: LogIndex, served: UInt64, isDraining: Bool) {
@@ -68,7 +68,10 @@ public struct Assigner: Sendable {
         guard var member = members[node] else { return }
         // Heard of for the first time, or again: how long it has lagged counts from now on.
         if member.report == nil || member.lastHeard + detection <= tick { member.caughtUpAt = tick }
+        // A process that is about to stop stays so, whatever an older report that comes late says.
+        let wasDraining = member.report.map { $0.isDraining && $0.incarnation == report.incarnation } ?? false
         member.report = report
+        if wasDraining { member.report?.isDraining = true }
         member.lastHeard = tick
         // Up to date means: it has applied what was known to be committed a detection time ago.
         if report.applied >= (commits.first?.commit ?? 0) { member.caughtUpAt = tick }
@@ -113,6 +116,7 @@ public struct Assigner: Sendable {
 
     private mutating func wishes(state: borrowing ReplicatedState) -> Wishes {
         var wishes = Wishes()
+        askDraining(state: state, into: &wishes)
         var load = VoterMap<Int>()
         for voter in voters where isEligible(voter) { load[voter] = 0 }
         guard !load.entries.isEmpty else { return wishes }
@@ -164,8 +168,18 @@ public struct Assigner: Sendable {
         guard let report = member.report else { return false }
         if report.incarnation != owner.incarnation { return true }
         // It has applied the assignment and yet does not serve: it has given the range up.
-        return report.applied >= state.epoch(of: range) && report.served & (1 << UInt64(range.rawValue)) == 0
-            && !report.isDraining
+        return report.applied >= state.epoch(of: range) && report.served & range.bit == 0
+    }
+
+    /// Asks those who are about to stop for what they serve. They do not give it back unasked: before their leader knows that they
+    /// drain, it would take what has come back for an orphan, and might give it to them again.
+    private func askDraining(state: borrowing ReplicatedState, into wishes: inout Wishes) {
+        for (node, member) in members.entries {
+            guard let report = member.report, report.isDraining else { continue }
+            for range in RangeMask(report.served) where state.owner(of: range)?.node == node {
+                wishes.handOvers.append((node, range, state.epoch(of: range)))
+            }
+        }
     }
 
     /// Once everything is served and quiet, asks the most loaded owner for a few ranges, so that a returned node gets its part.

@@ -112,7 +112,8 @@ public struct Owner: ~Copyable {
 
     /// Whether a cover of this tenure has been applied: before that it hands out nothing.
     public func isCovered(_ range: RangeID) -> Bool { tenures[range].phase == .serving && tenures[range].isCovered }
-    public func isReleasing(_ range: RangeID) -> Bool { tenures[range].phase == .releasing }
+    /// The ranges that are being given back, one bit each.
+    public var releasing: UInt64 { releases.keys.reduce(0) { $0 | $1.bit } }
 
     /// The ranges in service, one bit each.
     public private(set) var served: UInt64 = 0
@@ -158,9 +159,7 @@ public struct Owner: ~Copyable {
                 guard tenures[range].phase == .serving else { continue }
                 tenures[range].isCovered = true
                 serveWaiting(range, state: state, now: now)
-            case .released(let range):
-                releases[range] = nil
-                end(range)
+            case .released(let range): end(range)
             case .done(let request, _):
                 guard request.incarnation == tenant.incarnation else { continue }
                 batchApplied(request.number, now: now)
@@ -178,7 +177,6 @@ public struct Owner: ~Copyable {
             anchors.restored(range, epoch: state.epoch(of: range), stamp: state.stamp(of: range), clock: now)
             let isStillOurs = tenures[range].epoch == state.epoch(of: range) && isOurs(state.owner(of: range))
             if tenures[range].phase != .none, !isStillOurs, !isPlanted(.snapshotKeepsTenure) {
-                releases[range] = nil
                 end(range)
             } else if tenures[range].phase == .serving {
                 serveWaiting(range, state: state, now: now)
@@ -220,6 +218,8 @@ public struct Owner: ~Copyable {
     /// Ends a tenure. What it handed out lives on with its holders; what waited must ask the next owner.
     private mutating func end(_ range: RangeID) {
         guard tenures[range].phase != .none else { return }
+        // Whether by this release or because somebody was faster: there is nothing to give back any more.
+        releases[range] = nil
         for waiter in tenures[range].waiting {
             give(
                 Verdict(firstTicket: waiter.group.firstTicket, count: waiter.group.count, outcome: .notOwner),

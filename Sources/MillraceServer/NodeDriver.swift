@@ -80,7 +80,7 @@ final class NodeDriver: @unchecked Sendable {
         let promise = loop.makePromise(of: Void.self)
         drained = promise
         let now = SystemClock.now()
-        runtime.drain(now: now)
+        runtime.drain()
         finish(now)
         return promise.futureResult
     }

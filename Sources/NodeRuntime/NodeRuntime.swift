@@ -153,21 +153,15 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     /// The connection to a peer was lost: what was under way to it may be too.
     public mutating func unreachable(_ peer: NodeID) { raft.unreachable(peer) }
 
-    /// Begins to give all ranges away, because the node is about to stop. ``hasDrained`` tells when it has.
-    public mutating func drain(now: ClockTime) {
+    /// Lets the leader know that the node is about to stop, so that it asks for its ranges. ``hasDrained`` tells when all are given
+    /// away.
+    public mutating func drain() {
         isDraining = true
         outputs.sendsGoodbye = true
-        releaseAll(now: now)
-    }
-
-    private mutating func releaseAll(now: ClockTime) {
-        for range in RangeID.all { owner.release(range, state: state, now: now) }
     }
 
     /// Whether nothing is left to give away.
-    public var hasDrained: Bool {
-        isDraining && owner.served == 0 && RangeID.all.allSatisfy { !owner.isReleasing($0) }
-    }
+    public var hasDrained: Bool { isDraining && owner.served | owner.releasing == 0 }
 
     /// The clock may have stood still or jumped: voids tenures, spans and brackets.
     public mutating func distrustClock() {
@@ -190,8 +184,6 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         if isTick {
             holder.tick(store: store, now: now)
             expireChanges()
-            // An assignment may have been under way when the draining began.
-            if isDraining, owner.served != 0 { releaseAll(now: now) }
         }
         // Each step may give work to the others: an answer to ourselves settles requests, a commit lets covers in. Two or three
         // rounds are the rule; the limit only keeps a mistake of ours from hanging the node.
@@ -389,8 +381,8 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     private var ownReport: NodeReport {
         NodeReport(
-            incarnation: configuration.incarnation, applied: state.applied, served: owner.served, isDraining: isDraining
-        )
+            incarnation: configuration.incarnation, applied: state.applied, served: owner.served | owner.releasing,
+            isDraining: isDraining)
     }
 
     private mutating func reportToLeader() {

@@ -73,7 +73,7 @@ import Simulator
         let keys = watched(cluster, victim: victim, seconds: 6)
         cluster.run(for: 2 * second)
         let start = cluster.time
-        cluster.act(victim) { runtime, now in runtime.drain(now: now) }
+        cluster.act(victim) { runtime, _ in runtime.drain() }
         #expect(cluster.run(atMost: second) { $0.nodes[victim].process!.runtime.hasDrained })
         cluster.run(for: 3 * second)
         #expect(cluster.view(victim).served == 0)
@@ -84,6 +84,32 @@ import Simulator
             #expect(gap < 250 * millisecond, "\(rule) paused for \(gap) ns")
             #expect(ledger.unavailable == 0)
         }
+        #expect(cluster.problems().isEmpty, "\(cluster.problems())")
+    }
+
+    /// Whatever reaches the leader first: what a node gives back when it stops is never given to it again, and no token is lost.
+    @Test(arguments: 60...71 as ClosedRange<UInt64>)
+    func whatIsDrainedDoesNotComeBack(seed: UInt64) throws {
+        let daily = try Rule(name: "daily", limit: limit(100, per: 86_400 * second, burst: 100))
+        let cluster = cluster(seed: seed, [daily])
+        let victim = (cluster.leader! + Int(seed % 3)) % 3
+        let other = (victim + 1) % 3
+        let key = cluster.key("k", rule: "daily", ownedBy: victim)
+        cluster.load(other, rule: "daily", key: key, perSecond: 5, until: cluster.time + 2 * second)
+        cluster.run(for: 4 * second + cluster.draws.within(0...100 * millisecond, .tests))
+        #expect((2...20).contains(cluster.ledger(rule: "daily", key: key).comparison().granted))
+        cluster.act(victim) { runtime, _ in runtime.drain() }
+        var hasDrained = false
+        for _ in 0..<400 {
+            cluster.run(for: 5 * millisecond)
+            let served = cluster.view(victim).served
+            #expect(!hasDrained || served == 0, "given back")
+            hasDrained = cluster.nodes[victim].process!.runtime.hasDrained
+        }
+        #expect(hasDrained)
+        cluster.load(other, rule: "daily", key: key, perSecond: 100, until: cluster.time + 2 * second)
+        cluster.run(for: 4 * second)
+        #expect(cluster.ledger(rule: "daily", key: key).comparison().granted == 100)
         #expect(cluster.problems().isEmpty, "\(cluster.problems())")
     }
 
