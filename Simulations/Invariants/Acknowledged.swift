@@ -4,7 +4,7 @@ import Raft
 /// What a node has acknowledged stays on its disk for as long as its term lasts: the leader may have counted it (figure 2 of the paper;
 /// raft.md: an append removes only what conflicts with it, and a snapshot nothing that agrees with it).
 final class Acknowledged: Invariant {
-    private var acknowledged: [Int: (term: Term, match: LogIndex)] = [:]
+    @exclusivity(unchecked) private var acknowledged: PerNode<(term: Term, match: LogIndex)> = PerNode()
 
     init() { super.init("Acknowledged", actions: true, messages: true) }
 

@@ -13,10 +13,10 @@ final class AxisContinuity: Invariant {
     }
 
     /// Of the newest tenure that has had a cover of its own applied: one without has handed out nothing, and its axis binds nobody.
-    private var newest: [Reading?] = Array(repeating: nil, count: RangeID.count)
+    @exclusivity(unchecked) private var newest: [Reading?] = Array(repeating: nil, count: RangeID.count)
     /// By how much too far each tenure began, until it is covered; the first one of a range cannot be wrong.
-    private var excess: [[UInt64: Int64]] = Array(repeating: [:], count: RangeID.count)
-    private var served: [Int: (incarnation: UInt64, mask: UInt64)] = [:]
+    @exclusivity(unchecked) private var excess: [[UInt64: Int64]] = Array(repeating: [:], count: RangeID.count)
+    @exclusivity(unchecked) private var served: PerNode<(incarnation: UInt64, mask: UInt64)> = PerNode()
     private let rho: Int64
 
     init(rho: Int64) {

@@ -5,11 +5,11 @@ import NodeRuntime
 /// A new version of a rule starts with as many tokens used as the old one had (design, section 2): who changes a rule does not hand out its burst
 /// again. The promise is for each version by itself; across versions half a burst more is let pass, for what was under way.
 ///
-/// Judged at the end, from what nodes' callers were granted; where the old and the new version were served by one tenure, since the log knows nothing of
+/// Judged at the end, by the moments of the decisions, since their callers may hear of them late; where the old and the new version were served by one tenure, since the log knows nothing of
 /// what an old version's bucket ran ahead on slack.
 final class CarriedTokens: Invariant {
     /// The epochs in which a version of a bucket was served.
-    private var epochs: [BucketID: ClosedRange<UInt64>] = [:]
+    @exclusivity(unchecked) private var epochs: [BucketID: ClosedRange<UInt64>] = [:]
 
     init() { super.init("CarriedTokens", admissions: true) }
 
@@ -42,12 +42,12 @@ final class CarriedTokens: Invariant {
     }
 
     private func judge(_ key: String, _ ledgers: [(id: BucketID, ledger: Ledger)], _ cluster: SimulatedCluster) {
-        let known = ledgers.filter { !$0.ledger.grants.isEmpty }
-            .sorted { $0.ledger.grants[0].time < $1.ledger.grants[0].time }
+        let known = ledgers.filter { !$0.ledger.admitted.isEmpty }
+            .sorted { $0.ledger.admitted[0].time < $1.ledger.admitted[0].time }
         let sorted = known.map(\.ledger)
-        var grants: [(time: Int64, cost: Int64, version: Int)] = []
+        var grants: [(time: Int64, tokens: Double, version: Int)] = []
         for (version, ledger) in sorted.enumerated() {
-            for grant in ledger.grants { grants.append((grant.time, grant.cost, version)) }
+            for (time, span) in ledger.admitted { grants.append((time, ledger.limit.tokens(in: span), version)) }
         }
         grants.sort { ($0.time, $0.version) < ($1.time, $1.version) }
         // Tokens used, as a bucket of the newest version counts them.
@@ -57,7 +57,7 @@ final class CarriedTokens: Invariant {
             let limit = sorted[grant.version].limit
             used = max(
                 min(used, 0),
-                used - Double(grant.time - last) / Double(limit.emissionInterval) * Double(limit.unit) * 1.02)
+                used - limit.tokens(in: grant.time - last) * 1.02)
             last = grant.time
             let burst = Double(limit.burst)
             if grant.version > newest {
@@ -66,11 +66,16 @@ final class CarriedTokens: Invariant {
                 newest = grant.version
                 used = isOneTenure ? min(used, burst) : -burst
             }
-            used += Double(grant.cost)
+            used += grant.tokens
             if newest > 0, used > burst * 1.5 + 5 {
                 violated("\(key) was granted \(Int(used - burst)) tokens too many across versions", at: grant.time)
                 return
             }
         }
     }
+}
+
+extension Limit {
+    /// The tokens that a stretch of virtual time is worth.
+    fileprivate func tokens(in span: Int64) -> Double { Double(span) / Double(emissionInterval) * Double(unit) }
 }

@@ -3,7 +3,7 @@ import Raft
 
 /// A leader calls an entry committed only when it is on the disks of a majority (raft.md; section 5.3 of the paper).
 final class DurableCommit: Invariant {
-    private var highest: LogIndex = 0
+    @exclusivity(unchecked) private var highest: LogIndex = 0
 
     init() { super.init("DurableCommit", actions: true) }
 

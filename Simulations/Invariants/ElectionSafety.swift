@@ -3,7 +3,7 @@ import Raft
 
 /// At most one leader can be elected in a given term (Ongaro and Ousterhout, 2014, figure 3).
 final class ElectionSafety: Invariant {
-    private var leaders: [Term: Int] = [:]
+    @exclusivity(unchecked) private var leaders: [Term: Int] = [:]
 
     init() { super.init("ElectionSafety", actions: true) }
 

@@ -16,8 +16,8 @@ final class Expiry: Invariant {
         var time: Int64
     }
 
-    private var lent: [BucketID: [Lent]] = [:]
-    private var newest: [UInt64] = Array(repeating: 0, count: RangeID.count)
+    @exclusivity(unchecked) private var lent: [BucketID: [Lent]] = [:]
+    @exclusivity(unchecked) private var newest: [UInt64] = Array(repeating: 0, count: RangeID.count)
     private let rho: Int64
 
     init(rho: Int64) {

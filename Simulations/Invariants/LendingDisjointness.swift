@@ -5,9 +5,9 @@ import NodeRuntime
 /// No two pieces that nodes lend to embedded clients have an instant in common: a node lends what it has taken out of its own table, and
 /// that was handed out to it alone (docs/proof.md, "Two steps").
 final class LendingDisjointness: Invariant {
-    private var pieces: [BucketID: HandedOut] = [:]
+    @exclusivity(unchecked) private var pieces: [BucketID: HandedOut] = [:]
     /// Answers are repeated; each counts once.
-    private var answered: [UInt64: UInt64] = [:]
+    @exclusivity(unchecked) private var answered: [UInt64: UInt64] = [:]
 
     init() { super.init("LendingDisjointness", messages: true) }
 

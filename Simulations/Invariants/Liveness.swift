@@ -22,6 +22,7 @@ package struct Liveness {
         let pauses = cluster.living.map { cluster.nodes[$0].pausedUntil }.max() ?? 0
         cluster.run(until: max(cluster.time, min(disks, cluster.time + recovery), pauses))
         let healed = cluster.time
+        let recovery = recovery + timeToCatchUp(cluster)
         if !cluster.run(atMost: recovery, until: { $0.leader != nil && $0.isServedOnce }) {
             liveness.problems.append(
                 (
@@ -40,6 +41,15 @@ package struct Liveness {
         for load in workload.loads where load.isOverDemand { liveness.judge(load, cluster, from: start) }
         for load in workload.loads where load.keys == 1 { liveness.judgeGrants(load, cluster, workload, since: healed) }
         return liveness.violations
+    }
+
+    /// How long the node that is furthest behind needs for what it lacks where entries travel one by one, each through its disk: if so many
+    /// others are lost that a majority needs it, nothing is committed before it has them.
+    private static func timeToCatchUp(_ cluster: SimulatedCluster) -> Int64 {
+        guard cluster.options.tinyBatches else { return 0 }
+        let last = cluster.living.map { cluster.nodes[$0].process!.runtime.lastIndex }
+        guard let most = last.max(), let least = last.min() else { return 0 }
+        return Int64(most - least) * (cluster.options.syncTime.upperBound + 2 * cluster.options.delay.upperBound)
     }
 
     /// What each living node has applied, and what it has to apply.

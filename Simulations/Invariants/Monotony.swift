@@ -12,9 +12,9 @@ final class Monotony: Invariant {
         var term: UInt64
     }
 
-    private var seen: [Int: Seen] = [:]
+    @exclusivity(unchecked) private var seen: PerNode<Seen> = PerNode()
     /// The highest term a node was in, over all its processes, as its disk knew it.
-    private var terms: [Int: UInt64] = [:]
+    @exclusivity(unchecked) private var terms: PerNode<UInt64> = PerNode()
 
     init() { super.init("Monotony") }
 

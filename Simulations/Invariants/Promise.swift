@@ -24,8 +24,8 @@ final class Promise: Invariant {
         static func < (a: Name, b: Name) -> Bool { (a.id, a.isNormal ? 1 : 0) < (b.id, b.isNormal ? 1 : 0) }
     }
 
-    private var shadows: [Name: Shadow] = [:]
-    private var waiting: Set<Name> = []
+    @exclusivity(unchecked) private var shadows: [Name: Shadow] = [:]
+    @exclusivity(unchecked) private var waiting: Set<Name> = []
 
     /// By how many parts in 10^9 tolerances are stretched.
     private let stretch: Int64

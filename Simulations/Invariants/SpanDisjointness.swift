@@ -6,7 +6,7 @@ import NodeRuntime
 ///
 /// It sees what owners lend and spend in their own notes, also what they lend to their own nodes.
 final class SpanDisjointness: Invariant {
-    private var spans: [BucketID: HandedOut] = [:]
+    @exclusivity(unchecked) private var spans: [BucketID: HandedOut] = [:]
 
     init() { super.init("SpanDisjointness", admissions: true) }
 

@@ -4,11 +4,11 @@ import Raft
 /// What one node takes for committed at an index, every node does: State Machine Safety and Leader Completeness (figure 3 of the paper).
 final class StateMachineSafety: Invariant {
     /// The first committed entry seen at each index: its term and a digest of its payload.
-    private var committed: [LogIndex: (term: Term, digest: UInt64)] = [:]
-    private var checked: [Int: (incarnation: UInt64, index: LogIndex)] = [:]
-    private var wasLeader: [Int: Term] = [:]
+    @exclusivity(unchecked) private var committed: [LogIndex: (term: Term, digest: UInt64)] = [:]
+    @exclusivity(unchecked) private var checked: PerNode<(incarnation: UInt64, index: LogIndex)> = PerNode()
+    @exclusivity(unchecked) private var wasLeader: PerNode<Term> = PerNode()
     /// The last entry that was first seen committed in each term.
-    private var lastOfTerm: [Term: LogIndex] = [:]
+    @exclusivity(unchecked) private var lastOfTerm: [Term: LogIndex] = [:]
 
     init() { super.init("StateMachineSafety", actions: true) }
 

@@ -22,7 +22,7 @@ final class ZombieMargin: Invariant {
         var axis: Int64
     }
 
-    private var buckets: [BucketID: Bucket] = [:]
+    @exclusivity(unchecked) private var buckets: [BucketID: Bucket] = [:]
 
     init() { super.init("ZombieMargin", admissions: true) }
 

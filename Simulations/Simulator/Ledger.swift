@@ -19,7 +19,7 @@ package struct Ledger {
     /// Requests, in the order in which they were made.
     package private(set) var offered: [(time: Int64, cost: Int64)] = []
     /// What the whole cluster admitted, at the instant of the decision (or when it is due): virtual nanoseconds each.
-    private var admitted: [(time: Int64, span: Int64)] = []
+    package private(set) var admitted: [(time: Int64, span: Int64)] = []
     /// Of it, what owners decided.
     private(set) var spentByOwners: Int64 = 0
     /// Admissions that callers heard of, as virtual time; those decided by owners and not on a holder's own.

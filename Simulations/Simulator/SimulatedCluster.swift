@@ -95,12 +95,12 @@ package final class SimulatedCluster {
     @exclusivity(unchecked) private var books: [Ledger] = []
     @exclusivity(unchecked) private var bookOf: [BucketID: Int] = [:]
     /// What broke a rule of the simulation: a request settled twice, an admission that no owner made, a refused message.
-    package internal(set) var failures: [String] = []
-    package private(set) var decisions: [UInt64: Decision] = [:]
+    @exclusivity(unchecked) package internal(set) var failures: [String] = []
+    @exclusivity(unchecked) package private(set) var decisions: [UInt64: Decision] = [:]
     package private(set) var completions: [UInt64: Completion.Result] = [:]
     package private(set) var events: [(time: Int64, node: Int, event: NodeEvent)] = []
     /// Keep the decision of each request in ``decisions``.
-    package var keepsDecisions = false
+    @exclusivity(unchecked) package var keepsDecisions = false
     @exclusivity(unchecked) package var draws: Draws
     @exclusivity(unchecked) package var trace: Trace
     /// Who judges; asked at every event.
@@ -115,13 +115,14 @@ package final class SimulatedCluster {
     @exclusivity(unchecked) private(set) var ofMessages: [Invariant] = []
     @exclusivity(unchecked) private(set) var ofAdmissions: [Invariant] = []
     /// Embedded clients, in the order in which they came.
-    package internal(set) var clients: [SimulatedClient] = []
+    @exclusivity(unchecked) package internal(set) var clients: [SimulatedClient] = []
     var nextConnection: UInt64 = 1
-    package var marks = Marks()
+    @exclusivity(unchecked) package var marks = Marks()
+    @exclusivity(unchecked)
     private var awaited: [(occasion: Occasion, until: Int64, action: (SimulatedCluster, Int) -> Void)] = []
-    package var lossPermille: Int
-    package var duplicatePermille: Int
-    package var latePermille: Int
+    @exclusivity(unchecked) package var lossPermille: Int
+    @exclusivity(unchecked) package var duplicatePermille: Int
+    @exclusivity(unchecked) package var latePermille: Int
     /// Directed links that carry nothing, and how often each was cut: several faults may cut one.
     @exclusivity(unchecked) private var cutLinks: [Int]
     @exclusivity(unchecked) private var heap = EventHeap<Event>()
@@ -283,17 +284,18 @@ package final class SimulatedCluster {
                 .saved(snapshot, node: i, incarnation: process.incarnation),
                 at: time + draws.within(0...20_000_000, .snapshot, i))
         }
-        if nodes[i].stall > 0, !outputs.messages.isEmpty {
-            push(
-                .release(outputs.messages, node: i, incarnation: process.incarnation), at: time + nodes[i].stall)
-        } else {
-            for (target, message) in outputs.messages { send(message, from: i, to: Int(target.rawValue) - 1) }
-        }
         for loan in outputs.loans {
             for invariant in ofAdmissions { invariant.ownerLent(loan, by: i, self) }
         }
+        let isStalled = nodes[i].stall > 0
+        if isStalled, !outputs.messages.isEmpty {
+            push(
+                .release(outputs.messages, node: i, incarnation: process.incarnation), at: time + nodes[i].stall)
+        }
         for (target, message) in outputs.messages {
-            for invariant in ofMessages { invariant.said(message, by: i, to: Int(target.rawValue) - 1, self) }
+            let target = Int(target.rawValue) - 1
+            if !isStalled { send(message, from: i, to: target) }
+            for invariant in ofMessages { invariant.said(message, by: i, to: target, self) }
         }
         for admission in outputs.admissions {
             // `at` may lie ahead of the reading it was decided at: then it is due only then.

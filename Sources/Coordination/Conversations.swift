@@ -81,8 +81,7 @@ struct Conversations<Holder: Sendable> {
     mutating func takePending() -> [(holder: Holder, session: UInt64, batch: VerdictBatch)] {
         guard !pending.isEmpty else { return [] }
         var batches: [(holder: Holder, session: UInt64, batch: VerdictBatch)] = []
-        pending.sort()
-        for session in pending {
+        for session in pending.takeAll().sorted() {
             guard let at = places[session], sessions[at].sent < sessions[at].unseen.count else { continue }
             let from = sessions[at].sent
             sessions[at].sent = sessions[at].unseen.count
@@ -90,7 +89,6 @@ struct Conversations<Holder: Sendable> {
                 first: sessions[at].firstUnseen + UInt64(from), verdicts: Array(sessions[at].unseen[from...]))
             batches.append((sessions[at].holder, session, batch))
         }
-        pending.removeAll(keepingCapacity: true)
         return batches
     }
 

@@ -49,7 +49,6 @@ extension Holder {
         _ i: Int, directory: RuleDirectory?, store: some AllowanceStore, now: ClockTime
     ) -> Report {
         var items: [ReportItem] = []
-        var places: [BucketID: Int] = [:]
         let taken = roomForKeys(in: lines[i].queue, most: Report.mostItems / 2)
         // By bucket, so that equal requests of one bucket get consecutive tickets and travel as one group.
         var order = Array(lines[i].queue.prefix(taken))
@@ -65,12 +64,7 @@ extension Holder {
             tickets[ticket] = waiting
             lines[i].waiting += 1
             noteDeadline(waiting.deadline, of: ticket)
-            let place: Int
-            if let known = places[request.bucket.id] {
-                place = known
-            } else {
-                place = items.count
-                places[request.bucket.id] = place
+            if items.last?.id != request.bucket.id {
                 items.append(
                     ReportItem(
                         range: request.bucket.range, id: request.bucket.id, terms: BucketTerms(request.bucket),
@@ -79,6 +73,7 @@ extension Holder {
                             ? [] : directory?.predecessors(of: request.bucket, key: request.key) ?? [],
                         name: name(request.bucket, key: request.key, directory)))
             }
+            let place = items.count - 1
             let cost = isPlanted(.ignoresCosts) ? min(1, request.cost) : request.cost
             let time = request.bucket.limit.time(of: cost) ?? 0
             let wait = request.bucket.mayWait ? min(request.longestWait, Rule.longestDelay) : 0
@@ -96,6 +91,8 @@ extension Holder {
             }
         }
         let used = min(isClient ? Holder.mostClientUsage : Report.mostItems / 2, lines[i].usage.count)
+        var places: [BucketID: Int] = [:]
+        if used > 0 { for (place, item) in items.enumerated() { places[item.id] = place } }
         for use in lines[i].usage.prefix(used) {
             if let known = places[use.id] {
                 items[known].used &+= use.used

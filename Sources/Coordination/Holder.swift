@@ -133,10 +133,7 @@ public struct Holder: ~Copyable {
     public var waitingCount: Int { tickets.count + unrouted.count + lines.reduce(0) { $0 + $1.queue.count } }
 
     /// The decisions made since the last call.
-    public mutating func takeSettled() -> [Settled] {
-        defer { settled.removeAll(keepingCapacity: true) }
-        return settled
-    }
+    public mutating func takeSettled() -> [Settled] { settled.takeAll() }
 
     // MARK: Requests
 

@@ -17,11 +17,7 @@ extension Owner {
         for (holder, session, batch) in conversations.takePending() {
             outbox.append((holder, .verdicts(session: session, batch)))
         }
-        defer {
-            outbox.removeAll(keepingCapacity: true)
-            proposals.removeAll(keepingCapacity: true)
-        }
-        return (outbox, proposals)
+        return (outbox.takeAll(), proposals.takeAll())
     }
 
     /// Marks the ranges whose horizon is worth renewing: those in use a quarter ahead of its end, and once a minute those that

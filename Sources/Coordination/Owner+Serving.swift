@@ -335,8 +335,7 @@ extension Owner {
     /// Serves what waited for the log, after a cover was applied.
     mutating func serveWaiting(_ range: RangeID, state: borrowing ReplicatedState, now: ClockTime) {
         guard !tenures[range].waiting.isEmpty else { return }
-        let waiting = tenures[range].waiting
-        tenures[range].waiting.removeAll(keepingCapacity: true)
+        let waiting = tenures[range].waiting.takeAll()
         waitingCount -= waiting.count
         let axis = tenures[range].axis(at: now)
         for waiter in waiting {

@@ -72,7 +72,7 @@ public struct RangeID: RawRepresentable, Hashable, Comparable, Sendable, Bitwise
 
     @inlinable public var index: Int { Int(rawValue) }
 
-    public static var all: [RangeID] { (0..<count).map { RangeID($0) } }
+    public static let all: [RangeID] = (0..<count).map { RangeID($0) }
 
     @inlinable public static func < (a: RangeID, b: RangeID) -> Bool { a.rawValue < b.rawValue }
 

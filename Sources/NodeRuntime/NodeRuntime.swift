@@ -206,12 +206,9 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
             }
         }
         for (client, message) in lender.takePending() { outputs.clientMessages.append((client, message)) }
-        outputs.clientAdmissions = lender.admissions
-        lender.admissions.removeAll(keepingCapacity: true)
-        outputs.admissions = owner.admissions
-        owner.admissions.removeAll(keepingCapacity: true)
-        outputs.loans = owner.loans
-        owner.loans.removeAll(keepingCapacity: true)
+        outputs.clientAdmissions = lender.admissions.takeAll()
+        outputs.admissions = owner.admissions.takeAll()
+        outputs.loans = owner.loans.takeAll()
         var result = Outputs()
         swap(&result, &outputs)
         return result
