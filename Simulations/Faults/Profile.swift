@@ -95,7 +95,7 @@ package enum Profile: String, CaseIterable, Sendable {
         if isWild, chance(self == .raft ? 600 : 250) {
             conditions.syncNanoseconds = draws.within(5_000_000...40_000_000, .schedule)
         }
-        if isWild, chance(150) { conditions.tableCapacity = 64 }
+        if isWild, chance(150) { conditions.tableCapacity = 4 }
         if isWild, chance(250) { conditions.bucketsPerRange = 16 }
         if isWild, chance(250) { conditions.boundsPerRange = 16 }
         if isWild, chance(400) { conditions.retainedBytes = 0 }

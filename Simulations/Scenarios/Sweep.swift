@@ -52,7 +52,7 @@ package struct Sweep: Sendable {
             [
                 .election, .takeover, .compaction, .snapshotAdopted, .crashOfLeader, .crashDuringWrite, .tornWrite,
                 .crashWithCoversInFlight, .crashWithWaitersAtOwner, .zombie, .handOver, .ruleChange, .denied, .delayed,
-                .forgotten, .repeatedReport,
+                .forgotten, .allowanceLost, .repeatedReport,
             ]
         case .beyond: []
         }
