@@ -10,7 +10,7 @@ extension Owner {
     ) {
         if isTick {
             renew(state: state, now: now)
-            repeatLostProposals(now: now)
+            repeatLostProposals(state: state, now: now)
             giveUpWaiters(now: now)
         }
         proposeCovers(state: state, now: now)
@@ -79,6 +79,21 @@ extension Owner {
         stalledSince = inFlight.isEmpty ? nil : now
     }
 
+    /// A snapshot does not say which proposals it contains. What was on its way is there, or it is asked for again; else a node that gets
+    /// snapshot after snapshot would wait each time for word of what has long been applied.
+    mutating func askForMissing(state: borrowing ReplicatedState) {
+        for cover in inFlight.flatMap(\.covers)
+        where tenures[cover.range].phase == .serving && tenures[cover.range].epoch == cover.epoch {
+            let stamp = state.stamp(of: cover.range)
+            let missing = cover.bounds.filter { $0.time > stamp && state.bound(of: $0.id, in: cover.range) < $0.time }
+            tenures[cover.range].pendingBounds += missing
+            let isThere = tenures[cover.range].isCovered && state.horizon(of: cover.range) >= cover.horizon
+            if !missing.isEmpty || !isThere { needCover(cover.range) }
+        }
+        inFlight = []
+        stalledSince = nil
+    }
+
     /// There is a new leader: what was on its way to the old one is proposed again with the next tick.
     public mutating func leaderChanged() {
         for i in inFlight.indices { inFlight[i].proposedAt = ClockTime(ns: -Owner.mostProposalPatience) }
@@ -86,7 +101,7 @@ extension Owner {
     }
 
     /// Proposals are lost when the leader changes; nobody says so. Covers merge by `max`, so proposing them again is harmless.
-    private mutating func repeatLostProposals(now: ClockTime) {
+    private mutating func repeatLostProposals(state: borrowing ReplicatedState, now: ClockTime) {
         let patience = min(max(Owner.proposalPatience, 4 * commitTime), Owner.mostProposalPatience)
         for i in inFlight.indices where now - inFlight[i].proposedAt > patience && !isPlanted(.neverProposesAgain) {
             // The same bounds with fresh stamps, as far as the tenures still stand.
@@ -110,9 +125,12 @@ extension Owner {
         }
         inFlight.removeAll { $0.covers.isEmpty }
         if inFlight.isEmpty { stalledSince = nil }
-        for range in releases.keys.sorted() where now - releases[range]!.proposedAt >= Owner.mostProposalPatience {
+        for range in releases.keys.sorted() where now - releases[range]!.proposedAt >= patience {
             releases[range]!.proposedAt = now
-            proposals += releases[range]!.chunks.map { .release($0) }
+            let known = state.releasedParts(of: range)
+            for chunk in releases[range]!.chunks where !known.contains(chunk.chunk) {
+                proposals.append(.release(chunk))
+            }
         }
     }
 

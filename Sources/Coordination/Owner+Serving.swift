@@ -99,17 +99,20 @@ extension Owner {
         if let known = tenures[range].buckets.find(id) { return known }
         var start = startOfBucket(id, range, terms, state: state)
         // A new version of a rule starts with as many tokens used as the old one had.
-        var carriedUntil = AxisTime.never.ns
+        var (carriedUntil, owed) = (AxisTime.never.ns, AxisTime.never.ns)
         for old in predecessors where !isPlanted(.forgetsPredecessors) {
-            let known = tenures[range].buckets.find(old.id).map { AxisTime(ns: tenures[range].buckets[$0].tat) }
-            let tat = known ?? state.bound(of: old.id, in: range)
-            start = max(start, axis + terms.timeOfTokens(in: tat - axis, of: old))
-            carriedUntil = max(carriedUntil, tat.ns)
+            let known = tenures[range].buckets.find(old.id).map { tenures[range].buckets[$0] }
+            let tat = known.map { AxisTime(ns: max($0.tat, $0.owed)) } ?? state.bound(of: old.id, in: range)
+            let carried = terms.timeOfTokens(in: tat - axis, of: old)
+            start = max(start, axis + min(carried, terms.tolerance))
+            owed = max(owed, (axis + carried).ns)
+            carriedUntil = max(carriedUntil, tat.ns, owed)
             if known != nil { break }
         }
         if tenures[range].buckets.isFull { makeRoom(range, state: state, axis: axis) }
         let new = OwnedBucket(
-            tat: start.ns, proposed: AxisTime.never.ns, carriedUntil: carriedUntil, request: 0, contention: 0)
+            tat: start.ns, proposed: AxisTime.never.ns, carriedUntil: carriedUntil, owed: owed, request: 0,
+            contention: 0)
         guard let position = tenures[range].buckets.insert(id, new) else {
             preconditionFailure("no room for a bucket after making room")
         }

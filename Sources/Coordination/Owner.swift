@@ -179,6 +179,8 @@ public struct Owner: ~Copyable {
             if tenures[range].phase != .none, !isStillOurs, !isPlanted(.snapshotKeepsTenure) {
                 end(range)
             } else if tenures[range].phase == .serving {
+                // An assignment puts the floor at the horizon, and only a cover of its own epoch lifts the horizon above it.
+                if state.horizon(of: range) > state.floor(of: range) { tenures[range].isCovered = true }
                 serveWaiting(range, state: state, now: now)
             } else if tenures[range].phase == .none, isOurs(state.owner(of: range)),
                 state.epoch(of: range) > lastEpochs[range.index] || isPlanted(.resumesEndedEpoch)
@@ -187,6 +189,7 @@ public struct Owner: ~Copyable {
                 takeOver(range, state: state, now: now)
             }
         }
+        askForMissing(state: state)
     }
 
     /// The clock may have stood still or jumped: nothing that was computed with it may be used any more.

@@ -25,13 +25,17 @@ struct RangeState: ~Copyable {
     /// The owner may hand out slack until the axis reads this.
     var horizon: AxisTime = .never
     var bounds: BoundTable
-    /// The parts of a release that have been applied so far, in order.
+    /// The parts of a release that have been applied so far.
     var release: PartialRelease?
 
+    /// Parts may come in any order: each is proposed by itself, on whatever way there is to the leader.
     struct PartialRelease: Hashable, Sendable {
         var count: UInt32
-        var received: UInt32
-        var tats: [Bound]
+        /// Their numbers, in ascending order.
+        var received: [UInt32] = []
+        var tats: [Bound] = []
+        /// Of the last part, once it is there.
+        var floors: [AxisTime] = []
     }
 
     /// Bounds that the axis has passed are dropped whenever it enters another stretch of 2^36 ns, about 69 s: at the same entry
@@ -65,18 +69,21 @@ struct RangeState: ~Copyable {
 
     /// Returns whether this part completed the release.
     mutating func release(_ chunk: ReleaseChunk) -> Bool {
-        guard chunk.epoch == epoch, owner != nil, chunk.count > 0 else { return false }
-        var partial = release ?? PartialRelease(count: chunk.count, received: 0, tats: [])
-        // A repeated part is ignored; so is one that comes before its predecessor, which will be repeated too.
-        guard chunk.count == partial.count, chunk.chunk == partial.received else { return false }
-        partial.received += 1
+        guard chunk.epoch == epoch, owner != nil, chunk.chunk < chunk.count else { return false }
+        var partial = release ?? PartialRelease(count: chunk.count)
+        // A repeated part is ignored.
+        guard chunk.count == partial.count, !partial.received.contains(chunk.chunk) else { return false }
+        partial.received.insert(
+            chunk.chunk, at: partial.received.firstIndex { $0 > chunk.chunk } ?? partial.received.count)
         partial.tats += chunk.tats
+        if !chunk.floors.isEmpty { partial.floors = chunk.floors }
         stamp = max(stamp, chunk.stamp)
-        guard partial.received == partial.count || isPlanted(.releasesByFirstChunk) else {
+        guard partial.received.count == partial.count || isPlanted(.releasesByFirstChunk) else {
             release = partial
             return false
         }
-        let floors = chunk.floors.isEmpty ? Array(repeating: AxisTime.never, count: BucketID.classes) : chunk.floors
+        let floors =
+            partial.floors.isEmpty ? Array(repeating: AxisTime.never, count: BucketID.classes) : partial.floors
         bounds.replace(bounds: partial.tats, floors: floors, axis: stamp)
         horizon = .never
         owner = nil

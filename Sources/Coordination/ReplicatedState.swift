@@ -43,6 +43,9 @@ public struct ReplicatedState: ~Copyable {
     public func horizon(of range: RangeID) -> AxisTime { ranges[range].horizon }
     /// Up to where a bucket may be, or may have been, handed out.
     public func bound(of id: BucketID, in range: RangeID) -> AxisTime { ranges[range].bounds.bound(id) }
+    /// Which parts of the release that is under way are in the log.
+    func releasedParts(of range: RangeID) -> [UInt32] { ranges[range].release?.received ?? [] }
+
     /// The floors of forgotten buckets, by tolerance class.
     public func boundFloors(of range: RangeID) -> [AxisTime] { ranges[range].bounds.floors }
     /// All bounds after `axis`, by identity.
@@ -114,7 +117,7 @@ public struct ReplicatedState: ~Copyable {
 
     // MARK: Snapshots
 
-    private static let formatVersion: UInt8 = 2
+    private static let formatVersion: UInt8 = 3
 
     /// The whole state as bytes; equal states give equal bytes.
     ///
@@ -138,8 +141,9 @@ public struct ReplicatedState: ~Copyable {
             writer.write(each: ranges[range].bounds.sorted(after: .never)) { $0.write($1) }
             let release = ranges[range].release
             writer.write(release?.count ?? 0)
-            writer.write(release?.received ?? 0)
+            writer.write(each: release?.received ?? []) { $0.write($1) }
             writer.write(each: release?.tats ?? []) { $0.write($1) }
+            writer.write(each: release?.floors ?? []) { $0.write($1.ns) }
         }
         return writer.bytes
     }
@@ -171,10 +175,14 @@ public struct ReplicatedState: ~Copyable {
             guard !floors.isEmpty else { throw DecodingFailure("range \(range) has no floors") }
             let bounds = try reader.readBounds()
             ranges[range].bounds.replace(bounds: bounds, floors: floors, axis: .never)
-            let (count, received) = (try reader.read(UInt32.self), try reader.read(UInt32.self))
-            let tats = try reader.readBounds()
+            let count = try reader.read(UInt32.self)
+            let received = try reader.readEach(limit: Int(count), bytesEach: 4) {
+                (reader: inout ByteReader) throws(DecodingFailure) -> UInt32 in try reader.read()
+            }
+            let (tats, releasedFloors) = (try reader.readBounds(), try reader.readFloors())
             if count > 0 {
-                ranges[range].release = RangeState.PartialRelease(count: count, received: received, tats: tats)
+                ranges[range].release = RangeState.PartialRelease(
+                    count: count, received: received, tats: tats, floors: releasedFloors)
             }
         }
         try reader.finish()

@@ -33,14 +33,14 @@ public struct BucketTerms: Hashable, Sendable, BitwiseCopyable {
     var room: Int64 { tolerance - reserve }
 
     /// How much virtual time of this bucket takes the tokens that `ahead` nanoseconds of an earlier version's bucket stand for,
-    /// rounded up, and at most all of it.
+    /// rounded up; it may be more than the bucket holds.
     func timeOfTokens(in ahead: Int64, of old: RuleDirectory.Predecessor) -> Int64 {
         guard ahead > 0 else { return 0 }
         let units = (ahead - 1) / old.emissionInterval + 1
         let (tokens, tooMany) = units.multipliedReportingOverflow(by: old.unit)
-        guard !tooMany else { return tolerance }
+        guard !tooMany else { return Limit.longestTolerance }
         let (time, tooLong) = ((tokens - 1) / unit + 1).multipliedReportingOverflow(by: emissionInterval)
-        return tooLong ? tolerance : min(tolerance, time)
+        return tooLong ? Limit.longestTolerance : min(Limit.longestTolerance, time)
     }
 
     /// Why no owner can compute with these terms, or nil if it can; for what comes from the network.

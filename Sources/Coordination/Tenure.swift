@@ -1,6 +1,6 @@
 import LimiterCore
 
-/// What an owner keeps of one bucket: with its identity 56 bytes.
+/// What an owner keeps of one bucket: with its identity 64 bytes.
 struct OwnedBucket: BitwiseCopyable, Sendable {
     /// The start of what is not handed out yet.
     var tat: Int64
@@ -9,6 +9,9 @@ struct OwnedBucket: BitwiseCopyable, Sendable {
     /// Until the axis reads this the record must stay, because it was carried over from an earlier version's bucket that is
     /// still in use: without it the tokens used there would be carried over once more.
     var carriedUntil: Int64
+    /// Where `tat` would have started if the bucket could hold all that was carried over: the next version asks for that. Else a burst
+    /// that is made small and large again would be handed out twice.
+    var owed: Int64
     /// The virtual time of one request, of the larger ones lately: a smaller allowance would be of no use.
     var request: Int64
     /// Its place among the tenure's contended buckets, 1-based; 0 for none.

@@ -19,6 +19,22 @@ import Simulator
         #expect(cluster.problems().isEmpty, "\(cluster.problems())")
     }
 
+    /// Between the two large ones there is room for a few tokens only, but what was used is used.
+    @Test func aBurstThatWasSmallForAMomentIsNotHandedOutAgain() throws {
+        func rule(_ burst: Int64) throws -> Rule {
+            try Rule(name: "r", limit: limit(burst, per: burst * 600 * second, burst: burst))
+        }
+        let cluster = cluster(seed: 54, [try rule(50)])
+        func granted() -> Int { (0..<80).count { cluster.decide($0 % 3, rule: "r", key: "k")?.outcome == .allowed } }
+        for _ in 0..<40 { #expect(cluster.decide(0, rule: "r", key: "k")?.outcome == .allowed) }
+        #expect(isApplied(cluster.change(1, [.put(try rule(5))])))
+        #expect(granted() == 0)
+        #expect(isApplied(cluster.change(1, [.put(try rule(60))])))
+        // Forty of sixty are used.
+        #expect((18...20).contains(granted()))
+        #expect(cluster.problems().isEmpty, "\(cluster.problems())")
+    }
+
     /// Once carried over, tokens that an old version's bucket still misses must not be carried over again and again.
     @Test func aRaisedLimitRefills() throws {
         let cluster = cluster(seed: 52, [try Rule(name: "r", limit: limit(50, per: 86_400 * second, burst: 50))])
