@@ -12,13 +12,15 @@ extension Holder {
     ) -> [(to: NodeID, report: Report)] {
         var due: [(to: NodeID, report: Report)] = []
         for i in lines.indices {
-            if let report = lines[i].outstanding {
-                if now - lines[i].lastSent > Holder.repeatAfter, !isPlanted(.neverRepeatsReports) {
-                    lines[i].lastSent = now
-                    count { $0.repeats += 1 }
-                    due.append((lines[i].tenant.node, report))
-                }
-            } else if !lines[i].queue.isEmpty || !lines[i].usage.isEmpty || isOverdue(lines[i], now: now) {
+            // Asked after each event of a node, and mostly for nothing: the report is not even looked at before it is wanted.
+            if lines[i].outstanding != nil {
+                guard now - lines[i].lastSent > Holder.repeatAfter, !isPlanted(.neverRepeatsReports),
+                    let report = lines[i].outstanding
+                else { continue }
+                lines[i].lastSent = now
+                count { $0.repeats += 1 }
+                due.append((lines[i].tenant.node, report))
+            } else if !lines[i].queue.isEmpty || !lines[i].usage.isEmpty || isOverdue(i, now: now) {
                 let report = makeReport(i, directory: directory, store: store, now: now)
                 lines[i].outstanding = report
                 lines[i].firstSent = now
@@ -33,9 +35,9 @@ extension Holder {
 
     /// Whether an empty report is due. An owner sends a verdict once of its own accord and again only with an answer, so one
     /// that may have been lost has to be asked for; and an owner that was silent has to be tried again.
-    private func isOverdue(_ line: Line, now: ClockTime) -> Bool {
-        (line.waiting > 0 || line.unansweredSince != nil)
-            && now - max(line.lastSent, line.lastHeard) > Holder.repeatAfter
+    private func isOverdue(_ i: Int, now: ClockTime) -> Bool {
+        (lines[i].waiting > 0 || lines[i].unansweredSince != nil)
+            && now - max(lines[i].lastSent, lines[i].lastHeard) > Holder.repeatAfter
     }
 
     /// Notes until when a ticket waits, in the order of the deadlines: a request that is asked again is older than its ticket.

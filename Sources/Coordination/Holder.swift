@@ -180,7 +180,7 @@ public struct Holder: ~Copyable {
             guard let since = ownerlessSince[range.index] else { return false }
             return now - since > isolationAfter
         }
-        guard let line = lines.first(where: { $0.tenant == owner }), let since = line.unansweredSince else {
+        guard let line = lines.firstIndex(where: { $0.tenant == owner }), let since = lines[line].unansweredSince else {
             return false
         }
         return now - since > isolationAfter
