@@ -20,8 +20,7 @@ final class CarriedTokens: Invariant {
     override func ownerAdmitted(
         _ admission: Owner.Admission, at time: Int64, by node: Int, _ cluster: SimulatedCluster
     ) {
-        guard let range = cluster.range(of: admission.id), let process = cluster.nodes[node].process else { return }
-        note(admission.id, process.runtime.epoch(of: range))
+        note(admission.id, admission.epoch)
     }
 
     private func note(_ id: BucketID, _ epoch: UInt64) {

@@ -95,15 +95,19 @@ package struct Liveness {
     private static func leastUse(_ cluster: SimulatedCluster) -> Double {
         let options = cluster.options
         let clocks = 2 * Double(options.parameters.rho) / 1e9
-        // Entries one by one to a slow disk: who has to write much lags behind, and loses its ranges for that.
-        let isSlow = options.syncTime.upperBound > 5_000_000
-        let disk = isSlow ? (options.tinyBatches ? 0.25 : 0.05) : 0
+        let disk = crawls(cluster) ? 0.25 : isSlow(cluster) ? 0.05 : 0
         let commands = options.boundsPerCommand < 100 ? 0.1 : 0
         let isSmall =
             options.tableCapacity < cluster.bucketsAsked
             || min(options.parameters.bucketsPerRange, options.parameters.boundsPerRange) < 100
         return 0.95 - clocks - disk - commands - (isSmall ? 0.15 : 0)
     }
+
+    private static func isSlow(_ cluster: SimulatedCluster) -> Bool { cluster.options.syncTime.upperBound > 5_000_000 }
+
+    /// Entries one by one to a slow disk: who has to write much lags behind, loses its ranges for that, and does not know the others' new
+    /// owners as soon as the rest.
+    private static func crawls(_ cluster: SimulatedCluster) -> Bool { isSlow(cluster) && cluster.options.tinyBatches }
 
     /// Use, and equal parts for nodes that ask for equally much.
     private mutating func judge(_ load: Workload.Load, _ cluster: SimulatedCluster, from: Int64) {
@@ -112,9 +116,8 @@ package struct Liveness {
             return
         }
         let used = ledger.comparison(from: from)
-        // With nodes lost for good the demand may be less than the limit.
-        let most = ledger.limit.tokensPerNanoseconds(Liveness.measured)
-        let ideal = cluster.nodes.contains { $0.isLost } ? min(most, Double(used.ideal)) : most
+        // Demand is random, and with nodes lost for good it may be less than the limit: no more is due than an ideal bucket would have granted.
+        let ideal = min(ledger.limit.tokensPerNanoseconds(Liveness.measured), Double(used.ideal))
         let granted = used.granted
         if Double(granted) < Liveness.leastUse(cluster) * ideal - 2 {
             problems.append((cluster.time, "'\(load.rule)' granted \(granted) of \(Int64(ideal)) tokens after healing"))
@@ -122,7 +125,7 @@ package struct Liveness {
         // A node asks for its clients, too, and is one holder to the owner. A holder without room for its allowances has to ask for every request; and see above.
         let parameters = cluster.options.parameters
         guard load.onlyNode == nil, cluster.clients.isEmpty, cluster.options.tableCapacity >= cluster.bucketsAsked,
-            min(parameters.bucketsPerRange, parameters.boundsPerRange) >= 100
+            min(parameters.bucketsPerRange, parameters.boundsPerRange) >= 100, !Liveness.crawls(cluster)
         else { return }
         let parts = cluster.living.map { ledger.granted(node: $0, from: from) }
         let mean = Double(parts.reduce(0, +)) / Double(parts.count)

@@ -28,21 +28,21 @@ final class ZombieMargin: Invariant {
 
     override func ownerLent(_ loan: Owner.Loan, by node: Int, _ cluster: SimulatedCluster) {
         guard let process = cluster.nodes[node].process else { return }
-        note(loan.id, loan.range, loan.start.ns, loan.end.ns, node, process, cluster)
+        note(loan.id, loan.range, loan.epoch, loan.start.ns, loan.end.ns, node, process, cluster)
     }
 
     override func ownerAdmitted(
         _ admission: Owner.Admission, at time: Int64, by node: Int, _ cluster: SimulatedCluster
     ) {
         guard let process = cluster.nodes[node].process, let range = cluster.range(of: admission.id) else { return }
-        note(admission.id, range, admission.start.ns, admission.start.ns + admission.time, node, process, cluster)
+        let end = admission.start.ns + admission.time
+        note(admission.id, range, admission.epoch, admission.start.ns, end, node, process, cluster)
     }
 
     private func note(
-        _ id: BucketID, _ range: RangeID, _ start: Int64, _ end: Int64, _ node: Int, _ process: SimulatedNode.Process,
-        _ cluster: SimulatedCluster
+        _ id: BucketID, _ range: RangeID, _ epoch: UInt64, _ start: Int64, _ end: Int64, _ node: Int,
+        _ process: SimulatedNode.Process, _ cluster: SimulatedCluster
     ) {
-        let epoch = process.runtime.epoch(of: range)
         let margin = cluster.options.parameters.margin
         judgeZombie(range, epoch, margin, node, process, cluster)
         guard var bucket = buckets[id] else {

@@ -28,6 +28,9 @@ package struct EventHeap<Event> {
     @inlinable
     package init() {}
 
+    /// How many events are due.
+    @inlinable package var count: Int { items.count }
+
     /// When the first event is due.
     @inlinable package var firstTime: Int64? { items.first?.time }
 

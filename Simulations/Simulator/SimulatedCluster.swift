@@ -127,6 +127,8 @@ package final class SimulatedCluster {
     @exclusivity(unchecked) private var cutLinks: [Int]
     @exclusivity(unchecked) private var heap = EventHeap<Event>()
     @exclusivity(unchecked) private var asked: [UInt64: Asked] = [:]
+    /// Nothing happens any more: the events would never come to an end.
+    @exclusivity(unchecked) private var isRunaway = false
     @exclusivity(unchecked) private var nextToken: UInt64 = 1
     private var nextIncarnation: UInt64 = 1
     private var loads = 0
@@ -157,12 +159,15 @@ package final class SimulatedCluster {
         for i in 0..<options.nodes { start(i) }
     }
 
+    /// The most events under way at a time; some hundreds are the rule.
+    package static let mostEvents = 200_000
+
     // MARK: Running
 
     package func run(for duration: Int64) { run(until: time + duration) }
 
     package func run(until end: Int64) {
-        while let next = heap.firstTime, next <= end {
+        while !isRunaway, let next = heap.firstTime, next <= end {
             let (at, event) = heap.pop()!
             time = at
             handle(event)
@@ -198,7 +203,13 @@ package final class SimulatedCluster {
         after(0) { action($0, node) }
     }
 
-    private func push(_ event: Event, at time: Int64) { heap.push(event, at: time) }
+    private func push(_ event: Event, at time: Int64) {
+        heap.push(event, at: time)
+        if heap.count > SimulatedCluster.mostEvents, !isRunaway {
+            isRunaway = true
+            failures.append("\(heap.count) events are under way: each message is answered by more than one, for ever")
+        }
+    }
 
     private func handle(_ event: Event) {
         switch event {

@@ -52,11 +52,16 @@ package struct SimulatedDisk {
             disk: files, identity: identity, newFolderID: folder,
             options: LogOptions(segmentBytes: SimulatedDisk.segmentBytes))
         log = store
-        let loss = hasLied ? nil : SimulatedDisk.loss(of: durable, in: restored)
+        let loss = hasLied ? nil : SimulatedDisk.loss(of: durable, replacedFrom: replacedFrom, in: restored)
         durable = restored
+        replacedFrom = nil
         if let loss { losses.append(loss) }
         return restored
     }
+
+    /// Where the writes that were under way at the last crash began to replace entries; they may be of any term that the new leader had
+    /// entries of.
+    private var replacedFrom: UInt64?
 
     /// What the log has lost although it had been synced, in words.
     private(set) var losses: [String] = []
@@ -120,6 +125,7 @@ package struct SimulatedDisk {
     /// The process dies. Returns whether a write was torn: some of its parts are there and others are not.
     @discardableResult
     mutating func crash(_ death: Death, survives: () -> Bool) -> Bool {
+        replacedFrom = pending.compactMap { $0.entries.first?.index }.min()
         defer {
             pending = []
             busyUntil = 0
@@ -199,8 +205,8 @@ package struct SimulatedDisk {
     package var lastIndex: UInt64 { durable.entries.last?.index ?? durable.snapshot?.index ?? 0 }
 
     /// What of the `known` state, which had been synced, is not in a recovered one. A write that was under way may have moved the term,
-    /// or replaced entries at the end by ones of a later term.
-    private static func loss(of known: PersistedState, in found: PersistedState) -> String? {
+    /// or replaced entries at the end.
+    private static func loss(of known: PersistedState, replacedFrom: UInt64?, in found: PersistedState) -> String? {
         if found.hardState.term < known.hardState.term
             || found.hardState.term == known.hardState.term && known.hardState.vote != nil
                 && found.hardState.vote != known.hardState.vote
@@ -208,15 +214,11 @@ package struct SimulatedDisk {
             return "term \(known.hardState.term) and its vote; found is \(found.hardState.term)"
         }
         let base = found.snapshot?.index ?? 0
-        for entry in known.entries where entry.index > base {
-            let place = Int(entry.index - (found.entries.first?.index ?? entry.index + 1))
-            guard place >= 0, place < found.entries.count else {
-                // Only a write of a later term cuts entries off.
-                if found.entries.contains(where: { $0.term > entry.term }) { return nil }
+        for entry in known.entries where entry.index > base && entry.index < replacedFrom ?? .max {
+            let place = Int(entry.index) - Int(found.entries.first?.index ?? 0)
+            guard found.entries.indices.contains(place), found.entries[place] == entry else {
                 return "entry \(entry.index) of term \(entry.term)"
             }
-            if found.entries[place].term > entry.term { return nil }
-            if found.entries[place].term != entry.term { return "entry \(entry.index) of term \(entry.term)" }
         }
         if let snapshot = known.snapshot, snapshot.index > base,
             (found.entries.last?.index ?? base) < snapshot.index

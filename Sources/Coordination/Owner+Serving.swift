@@ -211,7 +211,7 @@ extension Owner {
             tenures[range].buckets[position].tat = end.ns
             tenures[range].wasUsed = true
             count { $0.admitted += UInt64(admitted) }
-            trace(admitted, group, terms, id, start: start, axis: axis, now: now)
+            trace(admitted, group, terms, id, epoch: tenures[range].epoch, start: start, axis: axis, now: now)
         }
         let short = fitting - admitted
         let refused = Int64(group.count) - fitting
@@ -351,8 +351,8 @@ extension Owner {
     }
 
     private mutating func trace(
-        _ admitted: Int64, _ group: WaitingGroup, _ terms: BucketTerms, _ id: BucketID, start: AxisTime, axis: AxisTime,
-        now: ClockTime
+        _ admitted: Int64, _ group: WaitingGroup, _ terms: BucketTerms, _ id: BucketID, epoch: UInt64, start: AxisTime,
+        axis: AxisTime, now: ClockTime
     ) {
         guard isTracing else { return }
         for i in 1...admitted {
@@ -360,7 +360,7 @@ extension Owner {
             let due = max(0, start + i * group.time - terms.tolerance - axis)
             admissions.append(
                 Admission(
-                    id: id, terms: terms, time: group.time, priority: group.priority,
+                    id: id, epoch: epoch, terms: terms, time: group.time, priority: group.priority,
                     start: start + (i - 1) * group.time, at: now + due))
         }
     }

@@ -53,6 +53,8 @@ public struct Owner: ~Copyable {
     /// One admission, for the decision log.
     public struct Admission: Sendable {
         public var id: BucketID
+        /// Of the tenure that admitted it, which may have ended since.
+        public var epoch: UInt64
         public var terms: BucketTerms
         public var time: Int64
         public var priority: Priority
