@@ -109,6 +109,8 @@ enum Injector {
             cluster.nodes[node].setDrift(fault.amount, at: cluster.time)
         case .step:
             cluster.nodes[node].step(by: fault.amount)
+            // Others may take what such a node says for broken, and close the connection: an axis below zero, say.
+            cluster.toleratesRefusals = true
         case .suspend:
             guard isUp, let process else { return }
             cluster.pause(node, for: fault.duration)
