@@ -391,8 +391,7 @@ public struct Lender: ~Copyable {
 
     /// Verdicts that came to be known since the last answers.
     public mutating func takePending() -> [(client: ClientID, message: ClientMessage)] {
-        let pending = conversations.takePending()
-        return pending.isEmpty ? [] : pending.map { ($0.holder, .verdicts(session: $0.session, $0.batch)) }
+        conversations.takePending().map { ($0.holder, .verdicts(session: $0.session, $0.batch)) }
     }
 
     private mutating func note(_ count: UInt32, _ group: WaitingGroup, _ item: ReportItem, now: ClockTime) {

@@ -119,6 +119,8 @@ public struct Owner: ~Copyable {
 
     /// The ranges in service, one bit each.
     public private(set) var served: UInt64 = 0
+    /// Those, and the ones that are being given back: what nobody else may take yet.
+    public var held: UInt64 { served | releasing }
     /// Those of them that have something for the next batch of covers.
     var attention: UInt64 = 0
 

@@ -161,7 +161,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     }
 
     /// Whether nothing is left to give away.
-    public var hasDrained: Bool { isDraining && owner.served | owner.releasing == 0 }
+    public var hasDrained: Bool { isDraining && owner.held == 0 }
 
     /// The clock may have stood still or jumped: voids tenures, spans and brackets.
     public mutating func distrustClock() {
@@ -378,8 +378,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     private var ownReport: NodeReport {
         NodeReport(
-            incarnation: configuration.incarnation, applied: state.applied, served: owner.served | owner.releasing,
-            isDraining: isDraining)
+            incarnation: configuration.incarnation, applied: state.applied, served: owner.held, isDraining: isDraining)
     }
 
     private mutating func reportToLeader() {
