@@ -6,7 +6,8 @@ import NodeRuntime
 /// again. The promise is for each version by itself; across versions half a burst more is let pass, for what was under way.
 ///
 /// Judged at the end, by the moments of the decisions, since their callers may hear of them late; where the old and the new version were served by one tenure, since the log knows nothing of
-/// what an old version's bucket ran ahead on slack.
+/// what an old version's bucket ran ahead on slack; and where the new version remembers the old one, since a rule remembers only a few
+/// (``VersionedRule/mostPrevious``).
 final class CarriedTokens: Invariant {
     /// The epochs in which a version of a bucket was served.
     @exclusivity(unchecked) private var epochs: [BucketID: ClosedRange<UInt64>] = [:]
@@ -62,8 +63,9 @@ final class CarriedTokens: Invariant {
             if grant.version > newest {
                 let tenures = [known[newest], known[grant.version]].map { epochs[$0.id] }
                 let isOneTenure = tenures[0] != nil && tenures[0] == tenures[1] && tenures[0]!.count == 1
+                let isRemembered = sorted[grant.version].predecessors.contains(known[newest].id)
                 newest = grant.version
-                used = isOneTenure ? min(used, burst) : -burst
+                used = isOneTenure && isRemembered ? min(used, burst) : -burst
             }
             used += grant.tokens
             if newest > 0, used > burst * 1.5 + 5 {

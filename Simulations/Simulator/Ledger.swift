@@ -13,6 +13,8 @@ package struct Ledger {
     package let limit: Limit
     /// What nodes' callers call it: the same for all versions of its rule.
     package var key: String?
+    /// The same key's buckets under the versions that its rule remembers: what was used of them is carried over.
+    package var predecessors: [BucketID] = []
     package let range: RangeID?
     /// The furthest that an admission may be due beyond the burst.
     package var longestWait: Int64 = 0

@@ -441,7 +441,10 @@ package final class SimulatedCluster {
 
     private func known(_ bucket: Bucket, _ key: String, _ directory: RuleDirectory) -> KnownKey {
         let book = book(of: bucket)
-        if books[book].key == nil { books[book].key = key }
+        if books[book].key == nil {
+            books[book].key = key
+            books[book].predecessors = directory.predecessors(of: bucket, key: Array(key.utf8)).map(\.id)
+        }
         return KnownKey(directory: directory, bucket: bucket, ledger: book, key: key, bytes: Array(key.utf8))
     }
 

@@ -80,7 +80,8 @@ public struct VersionedRule: Hashable, Sendable {
         func limit(for key: [UInt8]) -> Limit { overrides.first { $0.key.utf8.elementsEqual(key) }?.limit ?? limit }
     }
 
-    /// How many earlier versions are remembered.
+    /// How many earlier versions are remembered. A key that nobody asks for while its rule changes more often than that, within the time in which its
+    /// bucket fills, may start with a full burst; each version keeps its own promise.
     public static let mostPrevious = 3
 
     public init(rule: Rule, version: UInt64, previous: [Earlier] = []) {
