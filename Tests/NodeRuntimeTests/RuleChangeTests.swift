@@ -35,6 +35,20 @@ import Simulator
         #expect(cluster.problems().isEmpty, "\(cluster.problems())")
     }
 
+    /// A key that nobody asks for while its rule changes is found again under as many versions as the rule remembers, and no more.
+    @Test(arguments: [(VersionedRule.mostPrevious, 1), (VersionedRule.mostPrevious + 1, 9)])
+    func aKeySleepsThroughChanges(changes: Int, granted: Int) throws {
+        func rule(_ interval: Int64) throws -> Rule {
+            try Rule(name: "r", limit: limit(1, per: interval * second, burst: 9))
+        }
+        let cluster = cluster(seed: 55, [try rule(600)])
+        for _ in 0..<8 { #expect(cluster.decide(0, rule: "r", key: "k")?.outcome == .allowed) }
+        for change in 1...changes { #expect(isApplied(cluster.change(1, [.put(try rule(600 + Int64(change)))]))) }
+        let now = (0..<30).count { cluster.decide($0 % 3, rule: "r", key: "k")?.outcome == .allowed }
+        #expect(now == granted)
+        #expect(cluster.problems().isEmpty, "\(cluster.problems())")
+    }
+
     /// Once carried over, tokens that an old version's bucket still misses must not be carried over again and again.
     @Test func aRaisedLimitRefills() throws {
         let cluster = cluster(seed: 52, [try Rule(name: "r", limit: limit(50, per: 86_400 * second, burst: 50))])
