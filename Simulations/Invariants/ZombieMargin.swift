@@ -20,6 +20,8 @@ final class ZombieMargin: Invariant {
         var node: Int
         var start: Int64
         var axis: Int64
+        /// What the log knew of the axis: a bucket that was full by then owes nothing to earlier tenures, wherever floors let it start.
+        var stamp: Int64
     }
 
     @exclusivity(unchecked) private var buckets: [BucketID: Bucket] = [:]
@@ -57,7 +59,8 @@ final class ZombieMargin: Invariant {
             bucket.earlier = max(bucket.earlier, bucket.end)
             // Only the first span of a tenure says where its bucket began.
             bucket.first = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)).map {
-                First(at: cluster.time, node: node, start: start, axis: $0.ns)
+                First(
+                    at: cluster.time, node: node, start: start, axis: $0.ns, stamp: process.runtime.stamp(of: range).ns)
             }
             (bucket.epoch, bucket.end) = (epoch, end)
         } else if epoch < bucket.epoch {
@@ -70,7 +73,9 @@ final class ZombieMargin: Invariant {
     }
 
     private func judge(_ first: First, _ id: BucketID, _ bucket: Bucket, _ margin: Int64) {
-        guard first.start > first.axis, first.start < bucket.earlier + margin else { return }
+        guard first.start > first.axis, bucket.earlier > first.stamp, first.start < bucket.earlier + margin else {
+            return
+        }
         violated(
             "node \(first.node + 1) handed out \(id) from \(first.start), \(first.start - bucket.earlier) ns after what an earlier tenure did; the margin is \(margin) ns",
             at: first.at)

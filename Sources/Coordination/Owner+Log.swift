@@ -12,6 +12,7 @@ extension Owner {
             renew(state: state, now: now)
             repeatLostProposals(state: state, now: now)
             giveUpWaiters(now: now)
+            hurry(now: now)
         }
         proposeCovers(state: state, now: now)
         for (holder, session, batch) in conversations.takePending() {
@@ -38,25 +39,52 @@ extension Owner {
         }
     }
 
+    /// Bounds that were asked for ahead of need wait for company, but not for long.
+    private mutating func hurry(now: ClockTime) {
+        let since = unhurriedSince ?? now
+        unhurriedSince = unhurried == 0 ? nil : since
+        if now - since >= Owner.company { attention |= unhurried }
+    }
+
+    /// A batch that leaves anyway takes along what may wait, and the ranges that would soon need one of their own: what costs is the
+    /// batch, which everybody writes and syncs.
+    private mutating func takeAlong(state: borrowing ReplicatedState, now: ClockTime) {
+        attention |= unhurried
+        unhurried = 0
+        unhurriedSince = nil
+        for range in RangeMask(served & ~attention)
+        where tenures[range].wasUsed
+            && tenures[range].axis(at: now) > state.horizon(of: range) - parameters.horizon / 8 * 7
+        {
+            needCover(range)
+            tenures[range].wasUsed = false
+        }
+    }
+
     private mutating func proposeCovers(state: borrowing ReplicatedState, now: ClockTime) {
         guard attention != 0, inFlight.count < Owner.mostBatches else { return }
+        takeAlong(state: state, now: now)
         var covers: [Cover] = []
         var room = mostBounds
-        for range in RangeMask(attention) {
+        // Where there is no room for all, everybody has a turn.
+        for range in RangeMask(attention, from: nextRange) {
+            let epoch = tenures[range].epoch
             // One under way is enough, if it carries no fewer bounds.
             if tenures[range].pendingBounds.isEmpty,
-                inFlight.contains(where: { $0.covers.contains { $0.range == range } })
+                inFlight.contains(where: { $0.covers.contains { $0.range == range && $0.epoch == epoch } })
             {
+                attention &= ~range.bit
                 continue
             }
             let taken = min(room, tenures[range].pendingBounds.count)
+            if taken > 0 { nextRange = RangeID((range.index + 1) % RangeID.count) }
+            guard taken > 0 || tenures[range].pendingBounds.isEmpty else { continue }
             let axis = tenures[range].axis(at: now)
             covers.append(
                 Cover(
-                    range: range, epoch: tenures[range].epoch, stamp: axis, horizon: axis + parameters.horizon,
+                    range: range, epoch: epoch, stamp: axis, horizon: axis + parameters.horizon,
                     bounds: Array(tenures[range].pendingBounds.prefix(taken))))
             tenures[range].pendingBounds.removeFirst(taken)
-            tenures[range].needsCover = false
             room -= taken
             if tenures[range].pendingBounds.isEmpty { attention &= ~range.bit }
         }

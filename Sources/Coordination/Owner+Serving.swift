@@ -268,20 +268,24 @@ extension Owner {
     ) {
         let tat = AxisTime(ns: tenures[range].buckets[position].tat)
         let ahead = lookAhead(terms)
+        let left = max(ahead / 2, min(ahead, commitTime + Owner.company))
         let slack = parameters.slack(tolerance: terms.tolerance, exact: terms.exact)
         // Within its slack a bucket needs no record; and a slow one, whose next token is far, asks when the time comes.
-        guard tat > axis + slack / 2, slack < terms.tolerance, 2 * terms.emissionInterval <= ahead,
-            tenures[range].buckets[position].proposed - tat.ns < ahead / 2, cover - tat < ahead / 2
+        guard tat > axis + slack / 2, slack < terms.tolerance, 2 * terms.emissionInterval <= ahead, cover - tat < left
         else { return }
-        propose(min(tat, axis + terms.tolerance) + ahead, position, range, id)
+        if tenures[range].buckets[position].proposed - tat.ns < left {
+            propose(min(tat, axis + terms.tolerance) + ahead, position, range, id)
+            unhurried |= range.bit
+        }
+        // A burst may be quicker than what it was to go with.
+        if cover - tat < ahead / 4 { attention |= range.bit }
     }
 
-    /// Puts a bound into the next batch, unless as high a one is on its way.
+    /// Puts a bound into a batch of its range, unless as high a one is on its way.
     private mutating func propose(_ bound: AxisTime, _ position: Int, _ range: RangeID, _ id: BucketID) {
         guard bound.ns > tenures[range].buckets[position].proposed else { return }
         tenures[range].buckets[position].proposed = bound.ns
         tenures[range].pendingBounds.append(Bound(id: id, time: bound))
-        attention |= range.bit
         count { $0.boundsProposed += 1 }
     }
 

@@ -94,6 +94,8 @@ public struct Owner: ~Copyable {
     public static let mostUnseen = 16_384
     /// The most batches of covers under way at a time.
     static let mostBatches = 2
+    /// For so long what may wait for the log waits for other things to go with.
+    static let company: Int64 = 40_000_000
     /// After this long without being applied a proposal is made again.
     static let proposalPatience: Int64 = 150_000_000
     /// However long commits take, a lost proposal is made again after this long.
@@ -121,8 +123,15 @@ public struct Owner: ~Copyable {
     public private(set) var served: UInt64 = 0
     /// Those, and the ones that are being given back: what nobody else may take yet.
     public var held: UInt64 { served | releasing }
-    /// Those of them that have something for the next batch of covers.
+    /// Those of them that have something for the log that cannot wait.
     var attention: UInt64 = 0
+    /// Those that have something for the next batch of covers, whenever that leaves.
+    var unhurried: UInt64 = 0
+    /// The first tick that saw them.
+    var unhurriedSince: ClockTime?
+
+    /// Whose turn it is to say something first.
+    var nextRange = RangeID(0)
 
     public func axis(of range: RangeID, at now: ClockTime) -> AxisTime? {
         tenures[range].phase == .serving ? tenures[range].axis(at: now) : nil
@@ -240,11 +249,11 @@ public struct Owner: ~Copyable {
     mutating func stopServing(_ range: RangeID) {
         served &= ~range.bit
         attention &= ~range.bit
+        unhurried &= ~range.bit
     }
 
-    /// The next batch has to renew the range's cover.
+    /// The range's cover has to be renewed now.
     mutating func needCover(_ range: RangeID) {
-        tenures[range].needsCover = true
         attention |= range.bit
     }
 

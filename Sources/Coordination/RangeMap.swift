@@ -7,11 +7,20 @@ extension RangeID {
 
 /// The ranges of a mask, in ascending order.
 struct RangeMask: Sequence, IteratorProtocol {
-    var mask: UInt64
+    private var mask: UInt64
+    /// What follows when the end is reached.
+    private var wrapped: UInt64 = 0
 
     init(_ mask: UInt64) { self.mask = mask }
 
+    /// Those before `start` come last.
+    init(_ mask: UInt64, from start: RangeID) {
+        wrapped = mask & (start.bit - 1)
+        self.mask = mask ^ wrapped
+    }
+
     mutating func next() -> RangeID? {
+        if mask == 0 { swap(&mask, &wrapped) }
         guard mask != 0 else { return nil }
         defer { mask &= mask - 1 }
         return RangeID(mask.trailingZeroBitCount)

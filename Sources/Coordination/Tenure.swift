@@ -49,14 +49,10 @@ struct Tenure: ~Copyable {
     var floors: [AxisTime]
     var contention = ContentionTable()
 
-    // What the next cover must say.
-    var needsCover = false
     /// Something was granted on slack since the last cover was proposed.
     var wasUsed = false
     var pendingBounds: [Bound] = []
     var waiting: [Waiter] = []
-    /// When the last cover was proposed, on this process's clock.
-    var lastProposal: ClockTime?
 
     init(capacity: Int) {
         buckets = KeyedTable(capacity: capacity)
