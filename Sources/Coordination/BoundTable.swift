@@ -67,10 +67,10 @@ struct BoundTable: ~Copyable {
         return all
     }
 
-    /// Replaces everything.
+    /// Replaces everything. No floors are the same as floors that all say nothing.
     mutating func replace(bounds: [Bound], floors: [AxisTime], axis: AxisTime) {
         table.removeAll()
-        self.floors = floors
+        self.floors = floors.isEmpty ? Array(repeating: .never, count: BucketID.classes) : floors
         for bound in bounds { raise(bound.id, to: bound.time, axis: axis) }
     }
 }

@@ -5,7 +5,7 @@ import Raft
 // The bytes of a log entry: a format version, a kind, the fields in the order of their declaration.
 
 extension Command {
-    private static let formatVersion: UInt8 = 2
+    private static let formatVersion: UInt8 = 3
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -53,7 +53,7 @@ extension Command {
             writer.write(chunk.count)
             writer.write(chunk.stamp.ns)
             writer.write(each: chunk.tats) { $0.write($1) }
-            writer.write(each: chunk.floors) { $0.write($1.ns) }
+            writer.write(floors: chunk.floors)
         }
         return writer.bytes
     }
@@ -149,6 +149,12 @@ extension ByteWriter {
         write(id.low)
     }
 
+    /// A mask of those that say something, then those: of 64 classes few are ever forgotten.
+    mutating func write(floors: [AxisTime]) {
+        write(floors.indices.reduce(0) { floors[$1] == .never ? $0 : $0 | 1 << UInt64($1) } as UInt64)
+        for floor in floors where floor != .never { write(floor.ns) }
+    }
+
     mutating func write(_ limit: Limit) {
         write(limit.tokens)
         write(limit.period)
@@ -220,12 +226,16 @@ extension ByteReader {
         }
     }
 
+    /// All or none of the floors: empty if all are `.never`.
     mutating func readFloors() throws(DecodingFailure) -> [AxisTime] {
-        let floors = try readEach(limit: BucketID.classes, bytesEach: 8) {
-            (reader: inout ByteReader) throws(DecodingFailure) -> AxisTime in AxisTime(ns: try reader.read())
-        }
-        guard floors.isEmpty || floors.count == BucketID.classes else {
-            throw DecodingFailure("\(floors.count) floors instead of \(BucketID.classes)")
+        let mask = try read(UInt64.self)
+        guard mask != 0 else { return [] }
+        var floors = Array(repeating: AxisTime.never, count: BucketID.classes)
+        for kind in 0..<BucketID.classes where mask & 1 << UInt64(kind) != 0 {
+            floors[kind] = AxisTime(ns: try read())
+            guard floors[kind] != .never else {
+                throw DecodingFailure("the floor at offset \(consumed - 8) says nothing")
+            }
         }
         return floors
     }

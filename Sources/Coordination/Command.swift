@@ -93,7 +93,7 @@ public struct ReleaseChunk: Hashable, Sendable {
     public var stamp: AxisTime
     /// Each bucket's `tat`, where it lies ahead of the stamp.
     public var tats: [Bound]
-    /// Where buckets that were forgotten start, by tolerance class; in the last part, else empty.
+    /// Where buckets that were forgotten start, by tolerance class; in the last part. Empty if none were.
     public var floors: [AxisTime]
 
     public init(
@@ -105,7 +105,7 @@ public struct ReleaseChunk: Hashable, Sendable {
         self.count = count
         self.stamp = stamp
         self.tats = tats
-        self.floors = floors
+        self.floors = floors.contains { $0 != .never } ? floors : []
     }
 }
 

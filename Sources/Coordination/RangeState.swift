@@ -82,9 +82,7 @@ struct RangeState: ~Copyable {
             release = partial
             return false
         }
-        let floors =
-            partial.floors.isEmpty ? Array(repeating: AxisTime.never, count: BucketID.classes) : partial.floors
-        bounds.replace(bounds: partial.tats, floors: floors, axis: stamp)
+        bounds.replace(bounds: partial.tats, floors: partial.floors, axis: stamp)
         horizon = .never
         owner = nil
         release = nil

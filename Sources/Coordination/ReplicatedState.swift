@@ -117,7 +117,7 @@ public struct ReplicatedState: ~Copyable {
 
     // MARK: Snapshots
 
-    private static let formatVersion: UInt8 = 3
+    private static let formatVersion: UInt8 = 4
 
     /// The whole state as bytes; equal states give equal bytes.
     ///
@@ -137,13 +137,13 @@ public struct ReplicatedState: ~Copyable {
             writer.write(ranges[range].floor.ns)
             writer.write(ranges[range].stamp.ns)
             writer.write(isPlanted(.snapshotForgetsHorizon) ? AxisTime.never.ns : ranges[range].horizon.ns)
-            writer.write(each: ranges[range].bounds.floors) { $0.write($1.ns) }
+            writer.write(floors: ranges[range].bounds.floors)
             writer.write(each: ranges[range].bounds.sorted(after: .never)) { $0.write($1) }
             let release = ranges[range].release
             writer.write(release?.count ?? 0)
             writer.write(each: release?.received ?? []) { $0.write($1) }
             writer.write(each: release?.tats ?? []) { $0.write($1) }
-            writer.write(each: release?.floors ?? []) { $0.write($1.ns) }
+            writer.write(floors: release?.floors ?? [])
         }
         return writer.bytes
     }
@@ -172,9 +172,7 @@ public struct ReplicatedState: ~Copyable {
             ranges[range].stamp = AxisTime(ns: try reader.read())
             ranges[range].horizon = AxisTime(ns: try reader.read())
             let floors = try reader.readFloors()
-            guard !floors.isEmpty else { throw DecodingFailure("range \(range) has no floors") }
-            let bounds = try reader.readBounds()
-            ranges[range].bounds.replace(bounds: bounds, floors: floors, axis: .never)
+            ranges[range].bounds.replace(bounds: try reader.readBounds(), floors: floors, axis: .never)
             let count = try reader.read(UInt32.self)
             let received = try reader.readEach(limit: Int(count), bytesEach: 4) {
                 (reader: inout ByteReader) throws(DecodingFailure) -> UInt32 in try reader.read()

@@ -282,18 +282,33 @@ public final class RuleDirectory: Sendable {
     }
 
     /// The buckets that `key` had under earlier versions of its rule, newest first.
+    ///
+    /// The bucket may be one of an earlier version itself, or of a rule that stood elsewhere: a request waits while rules change.
+    /// That costs a look at every rule.
     public func predecessors(of bucket: Bucket, key: [UInt8]) -> [Predecessor] {
-        guard let index = index(of: bucket), !rules[index].previous.isEmpty,
-            // One log entry may have set several rules, so the version alone does not tell that it is the same one.
-            self.bucket(ruleIndex: index, key: key.span.bytes).id == bucket.id
-        else { return [] }
-        return rules[index].previous.map { earlier in
-            let limit = earlier.limit(for: key)
-            let (_, id) = KeyedHash.bucket(
-                compiled[index].prefix, key: key.span.bytes, identity: (earlier.version, 0)
-            ) { _ in limit.tolerance }
-            return Predecessor(id: id, emissionInterval: limit.emissionInterval, unit: limit.unit)
+        guard bucket.ruleIndex >= 0 else { return [] }
+        // One log entry may have set several rules, so the version alone does not tell that it is the same one.
+        if let index = index(of: bucket), self.bucket(ruleIndex: index, key: key.span.bytes).id == bucket.id {
+            return rules[index].previous.map { predecessor(ruleIndex: index, $0, key) }
         }
+        for (index, rule) in rules.enumerated() {
+            if rule.version == bucket.ruleVersion, self.bucket(ruleIndex: index, key: key.span.bytes).id == bucket.id {
+                return rule.previous.map { predecessor(ruleIndex: index, $0, key) }
+            }
+            guard let at = rule.previous.firstIndex(where: { $0.version == bucket.ruleVersion }),
+                predecessor(ruleIndex: index, rule.previous[at], key).id == bucket.id
+            else { continue }
+            return rule.previous[(at + 1)...].map { predecessor(ruleIndex: index, $0, key) }
+        }
+        return []
+    }
+
+    private func predecessor(ruleIndex: Int, _ earlier: VersionedRule.Earlier, _ key: [UInt8]) -> Predecessor {
+        let limit = earlier.limit(for: key)
+        let (_, id) = KeyedHash.bucket(
+            compiled[ruleIndex].prefix, key: key.span.bytes, identity: (earlier.version, 0)
+        ) { _ in limit.tolerance }
+        return Predecessor(id: id, emissionInterval: limit.emissionInterval, unit: limit.unit)
     }
 
     /// A key's bucket under an earlier version of its rule.

@@ -55,8 +55,8 @@ struct CommandCodingTests {
 
     @Test("An unknown format or kind says to upgrade")
     func unknown() {
-        #expect(failure([3, 1]) == "log entries of format 3 are not known to this version of Millrace: upgrade it")
-        #expect(failure([2, 9]) == "log entries of kind 9 are not known to this version of Millrace: upgrade it")
+        #expect(failure([4, 1]) == "log entries of format 4 are not known to this version of Millrace: upgrade it")
+        #expect(failure([3, 9]) == "log entries of kind 9 are not known to this version of Millrace: upgrade it")
         #expect(failure([]).hasPrefix("1 bytes expected"))
     }
 
@@ -121,15 +121,24 @@ struct CommandCodingTests {
         #expect(failure(covers([most, 1]).encoded()).hasPrefix("\(most + 1) bounds in one batch of covers"))
     }
 
-    @Test("What the state could not hold is no entry: an owner 0, a range 64, a bucket 0, half a set of floors")
+    @Test("What the state could not hold is no entry: an owner 0, a range 64, a bucket 0, half a floor")
     func impossible() {
         let assignment = Command.assign([Assignment(range: RangeID(1), replaces: 0, node: NodeID(0), incarnation: 1)])
         #expect(failure(assignment.encoded()).hasPrefix("node 0"))
-        #expect(failure([2, 3, 1, 0, 0, 0, 64] + [UInt8](repeating: 1, count: 20)) == "there is no range 64")
-        let chunk = Command.release(
-            ReleaseChunk(
-                range: RangeID(1), epoch: 1, chunk: 0, count: 1, stamp: AxisTime(ns: 1), tats: [], floors: [.never]))
-        #expect(failure(chunk.encoded()) == "1 floors instead of 64")
+        #expect(failure([3, 3, 1, 0, 0, 0, 64] + [UInt8](repeating: 1, count: 20)) == "there is no range 64")
+        var floors = Array(repeating: AxisTime.never, count: BucketID.classes)
+        floors[3] = AxisTime(ns: 7)
+        func chunk(_ floors: [AxisTime]) -> [UInt8] {
+            Command.release(
+                ReleaseChunk(
+                    range: RangeID(1), epoch: 1, chunk: 0, count: 1, stamp: AxisTime(ns: 1), tats: [], floors: floors)
+            ).encoded()
+        }
+        #expect(failure(Array(chunk(floors).dropLast())).hasPrefix("8 bytes expected"))
+        let never = withUnsafeBytes(of: AxisTime.never.ns.littleEndian) { Array($0) }
+        #expect(failure(Array(chunk(floors).dropLast(8)) + never).hasSuffix("says nothing"))
+        // Floors that all say nothing are no floors.
+        #expect(chunk(Array(repeating: .never, count: BucketID.classes)) == chunk([]))
         var bucket = Command.release(
             ReleaseChunk(
                 range: RangeID(1), epoch: 1, chunk: 0, count: 1, stamp: AxisTime(ns: 1),

@@ -134,8 +134,23 @@ struct RuleDirectoryTests {
             #expect(found.map(\.id) == [two.id, one.id])
             #expect(found.map(\.emissionInterval) == [two.limit.emissionInterval, one.limit.emissionInterval])
             #expect(directory1.predecessors(of: one, key: bytes).isEmpty)
-            #expect(directory3.predecessors(of: one, key: bytes).isEmpty, "resolved by another directory")
+            // A request that was resolved by an earlier directory has waited while its rule changed.
+            #expect(directory3.predecessors(of: two, key: bytes).map(\.id) == [one.id])
+            #expect(directory3.predecessors(of: one, key: bytes).isEmpty)
         }
+        // Or while others were put beside it, in the same entry or in a later one.
+        let before = try Rule(name: "aaa", limit: limit(7))
+        let previous = directory3.rules[0].previous
+        let moved = makeDirectory([
+            VersionedRule(rule: before, version: 3, previous: previous),
+            VersionedRule(rule: third, version: 3, previous: previous),
+        ])
+        let three = try #require(directory3.bucket("api", "vip"))
+        let vip = Array("vip".utf8)
+        #expect(moved.predecessors(of: three, key: vip) == directory3.predecessors(of: three, key: vip))
+        let two = try #require(directory2.bucket("api", "vip"))
+        #expect(moved.predecessors(of: two, key: vip) == directory3.predecessors(of: two, key: vip))
+        #expect(moved.predecessors(of: two, key: vip).count == 1)
         let stray = Bucket(id: BucketID(high: 1, low: 1), range: RangeID(0), limit: third.limit, ruleIndex: 99)
         #expect(directory3.predecessors(of: stray, key: []).isEmpty)
     }
