@@ -14,6 +14,8 @@ final class AxisContinuity: Invariant {
 
     /// Of the newest tenure that has had a cover of its own applied: one without has handed out nothing, and its axis binds nobody.
     @exclusivity(unchecked) private var newest: [Reading?] = Array(repeating: nil, count: RangeID.count)
+    /// Where tenures began that have not been seen covered: one may be so for less than it takes to look again.
+    @exclusivity(unchecked) private var begun: [[UInt64: Reading]] = Array(repeating: [:], count: RangeID.count)
     /// By how much too far each tenure began, until it is covered; the first one of a range cannot be wrong.
     @exclusivity(unchecked) private var excess: [[UInt64: Int64]] = Array(repeating: [:], count: RangeID.count)
     @exclusivity(unchecked) private var served: PerNode<(incarnation: UInt64, mask: UInt64)> = PerNode()
@@ -47,8 +49,10 @@ final class AxisContinuity: Invariant {
     private func began(
         _ range: RangeID, at node: Int, _ process: SimulatedNode.Process, _ cluster: SimulatedCluster
     ) {
-        guard let last = newest[range.index], let axis = axis(of: range, node, cluster) else { return }
+        guard let seen = newest[range.index], let axis = axis(of: range, node, cluster) else { return }
         let epoch = process.runtime.epoch(of: range)
+        let last = process.runtime.coveredEpoch(of: range).flatMap { begun[range.index][$0] } ?? seen
+        begun[range.index][epoch] = Reading(epoch: epoch, axis: axis, time: cluster.time)
         // Whoever still serves under the last tenure's epoch says what its axis reads now.
         var most: Int64?
         for other in cluster.living where other != node {
@@ -68,6 +72,7 @@ final class AxisContinuity: Invariant {
             violated("range \(range) began \(ahead) ns too far at node \(node + 1)", at: cluster.time)
         }
         newest[range.index] = Reading(epoch: epoch, axis: axis, time: cluster.time)
+        if !begun[range.index].isEmpty { begun[range.index] = begun[range.index].filter { $0.key > epoch } }
     }
 
     private func axis(of range: RangeID, _ node: Int, _ cluster: SimulatedCluster) -> Int64? {

@@ -34,6 +34,9 @@ struct Anchors {
     /// The axis may have been anywhere since; only what the log says still counts.
     mutating func forgetAll() { anchors = Array(repeating: nil, count: RangeID.count) }
 
+    /// The last tenure whose cover this process saw applied.
+    func epoch(of range: RangeID) -> UInt64? { anchors[range.index]?.epoch }
+
     /// A reading at which the range's axis surely was already: the last stamp, plus what our clock has counted since, less the
     /// drift. `stamp` is the range's newest one in the log.
     func axis(of range: RangeID, stamp: AxisTime, at now: ClockTime, drift: DriftBound) -> AxisTime {

@@ -133,6 +133,9 @@ public struct Owner: ~Copyable {
     /// Whose turn it is to say something first.
     var nextRange = RangeID(0)
 
+    /// The last tenure of a range, anybody's, whose cover this process saw applied; nil or 0 if it cannot tell.
+    package func coveredEpoch(of range: RangeID) -> UInt64? { anchors.epoch(of: range) }
+
     public func axis(of range: RangeID, at now: ClockTime) -> AxisTime? {
         tenures[range].phase == .serving ? tenures[range].axis(at: now) : nil
     }

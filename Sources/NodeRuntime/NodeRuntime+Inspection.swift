@@ -46,6 +46,7 @@ extension NodeRuntime {
     package var served: UInt64 { owner.served }
 
     package func epoch(of range: RangeID) -> UInt64 { state.epoch(of: range) }
+    package func coveredEpoch(of range: RangeID) -> UInt64? { owner.coveredEpoch(of: range) }
     package func stamp(of range: RangeID) -> AxisTime { state.stamp(of: range) }
     package func floor(of range: RangeID) -> AxisTime { state.floor(of: range) }
 
