@@ -14,10 +14,10 @@ final class AxisContinuity: Invariant {
 
     /// Of the newest tenure that has had a cover of its own applied: one without has handed out nothing, and its axis binds nobody.
     @exclusivity(unchecked) private var newest: [Reading?] = Array(repeating: nil, count: RangeID.count)
-    /// Where tenures began that have not been seen covered: one may be so for less than it takes to look again.
-    @exclusivity(unchecked) private var begun: [[UInt64: Reading]] = Array(repeating: [:], count: RangeID.count)
-    /// By how much too far each tenure began, until it is covered; the first one of a range cannot be wrong.
-    @exclusivity(unchecked) private var excess: [[UInt64: Int64]] = Array(repeating: [:], count: RangeID.count)
+    /// Where tenures began that have not been seen covered (one may be so for less than it takes to look again), and by how much too far;
+    /// the first one of a range cannot be wrong.
+    @exclusivity(unchecked) private var begun: [[UInt64: (reading: Reading, excess: Int64)]] = Array(
+        repeating: [:], count: RangeID.count)
     @exclusivity(unchecked) private var served: PerNode<(incarnation: UInt64, mask: UInt64)> = PerNode()
     private let rho: Int64
 
@@ -51,8 +51,7 @@ final class AxisContinuity: Invariant {
     ) {
         guard let seen = newest[range.index], let axis = axis(of: range, node, cluster) else { return }
         let epoch = process.runtime.epoch(of: range)
-        let last = process.runtime.coveredEpoch(of: range).flatMap { begun[range.index][$0] } ?? seen
-        begun[range.index][epoch] = Reading(epoch: epoch, axis: axis, time: cluster.time)
+        let last = process.runtime.coveredEpoch(of: range).flatMap { begun[range.index][$0]?.reading } ?? seen
         // Whoever still serves under the last tenure's epoch says what its axis reads now.
         var most: Int64?
         for other in cluster.living where other != node {
@@ -63,16 +62,18 @@ final class AxisContinuity: Invariant {
         }
         let elapsed = cluster.time - last.time
         let limit = most ?? last.axis + elapsed + Int64(Int128(elapsed) * Int128(rho) / 2_000_000_000) + 2
-        if axis > limit { excess[range.index][epoch] = axis - limit }
+        let reading = Reading(epoch: epoch, axis: axis, time: cluster.time)
+        begun[range.index][epoch] = (reading, axis - limit)
     }
 
     private func note(_ range: RangeID, _ epoch: UInt64, _ axis: Int64, _ node: Int, _ cluster: SimulatedCluster) {
         guard epoch >= newest[range.index]?.epoch ?? 0 else { return }
-        if !excess[range.index].isEmpty, let ahead = excess[range.index].removeValue(forKey: epoch) {
-            violated("range \(range) began \(ahead) ns too far at node \(node + 1)", at: cluster.time)
-        }
         newest[range.index] = Reading(epoch: epoch, axis: axis, time: cluster.time)
-        if !begun[range.index].isEmpty { begun[range.index] = begun[range.index].filter { $0.key > epoch } }
+        guard !begun[range.index].isEmpty else { return }
+        if let tenure = begun[range.index][epoch], tenure.excess > 0 {
+            violated("range \(range) began \(tenure.excess) ns too far at node \(node + 1)", at: cluster.time)
+        }
+        begun[range.index] = begun[range.index].filter { $0.key > epoch }
     }
 
     private func axis(of range: RangeID, _ node: Int, _ cluster: SimulatedCluster) -> Int64? {

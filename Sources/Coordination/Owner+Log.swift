@@ -26,10 +26,7 @@ extension Owner {
     private mutating func renew(state: borrowing ReplicatedState, now: ClockTime) {
         for range in RangeMask(served) {
             let axis = tenures[range].axis(at: now)
-            if tenures[range].wasUsed, axis > state.horizon(of: range) - parameters.horizon / 4 * 3 {
-                needCover(range)
-                tenures[range].wasUsed = false
-            }
+            renew(range, left: parameters.horizon / 4 * 3, state: state, axis: axis)
             if axis - state.stamp(of: range) > 60_000_000_000, state.boundCount(of: range) > 0,
                 !state.bounds(of: range, after: axis).isEmpty
             {
@@ -52,13 +49,16 @@ extension Owner {
         attention |= unhurried
         unhurried = 0
         unhurriedSince = nil
-        for range in RangeMask(served & ~attention)
-        where tenures[range].wasUsed
-            && tenures[range].axis(at: now) > state.horizon(of: range) - parameters.horizon / 8 * 7
-        {
-            needCover(range)
-            tenures[range].wasUsed = false
+        for range in RangeMask(served & ~attention) {
+            renew(range, left: parameters.horizon / 8 * 7, state: state, axis: tenures[range].axis(at: now))
         }
+    }
+
+    /// Asks for a new cover of a range in use that has less than this left of its horizon.
+    private mutating func renew(_ range: RangeID, left: Int64, state: borrowing ReplicatedState, axis: AxisTime) {
+        guard tenures[range].wasUsed, axis > state.horizon(of: range) - left else { return }
+        needCover(range)
+        tenures[range].wasUsed = false
     }
 
     private mutating func proposeCovers(state: borrowing ReplicatedState, now: ClockTime) {

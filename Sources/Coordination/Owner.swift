@@ -123,7 +123,7 @@ public struct Owner: ~Copyable {
     public private(set) var served: UInt64 = 0
     /// Those, and the ones that are being given back: what nobody else may take yet.
     public var held: UInt64 { served | releasing }
-    /// Those of them that have something for the log that cannot wait.
+    /// Those in service that have something for the log that cannot wait.
     var attention: UInt64 = 0
     /// Those that have something for the next batch of covers, whenever that leaves.
     var unhurried: UInt64 = 0

@@ -119,6 +119,8 @@ public final class RuleDirectory: Sendable {
     public let drift: DriftBound
     /// Sorted by name.
     public let rules: [VersionedRule]
+    /// Whether any rule has changed: else nobody has predecessors.
+    private let remembersVersions: Bool
     private let compiled: [Compiled]
     /// Of each rule: by the keyed hash of the key; the key itself is compared on a hit.
     private let overrides: [Overrides]
@@ -138,6 +140,7 @@ public final class RuleDirectory: Sendable {
         self.hash = hash
         self.drift = drift
         self.rules = rules.sorted { $0.rule.name < $1.rule.name }
+        remembersVersions = rules.contains { !$0.previous.isEmpty }
         var compiled: [Compiled] = []
         var overrides: [Overrides] = []
         var names: [UInt8] = []
@@ -286,21 +289,24 @@ public final class RuleDirectory: Sendable {
     /// The bucket may be one of an earlier version itself, or of a rule that stood elsewhere: a request waits while rules change.
     /// That costs a look at every rule.
     public func predecessors(of bucket: Bucket, key: [UInt8]) -> [Predecessor] {
-        guard bucket.ruleIndex >= 0 else { return [] }
+        guard remembersVersions, bucket.ruleIndex >= 0 else { return [] }
+        let usual = Int(bucket.ruleIndex)
+        if usual < rules.count, let found = predecessors(of: bucket, key: key, ruleIndex: usual) { return found }
+        return rules.indices.lazy.compactMap { self.predecessors(of: bucket, key: key, ruleIndex: $0) }.first ?? []
+    }
+
+    /// nil if the bucket is none of this rule's.
+    private func predecessors(of bucket: Bucket, key: [UInt8], ruleIndex: Int) -> [Predecessor]? {
+        let rule = rules[ruleIndex]
         // One log entry may have set several rules, so the version alone does not tell that it is the same one.
-        if let index = index(of: bucket), self.bucket(ruleIndex: index, key: key.span.bytes).id == bucket.id {
-            return rules[index].previous.map { predecessor(ruleIndex: index, $0, key) }
+        if rule.version == bucket.ruleVersion {
+            guard self.bucket(ruleIndex: ruleIndex, key: key.span.bytes).id == bucket.id else { return nil }
+            return rule.previous.map { predecessor(ruleIndex: ruleIndex, $0, key) }
         }
-        for (index, rule) in rules.enumerated() {
-            if rule.version == bucket.ruleVersion, self.bucket(ruleIndex: index, key: key.span.bytes).id == bucket.id {
-                return rule.previous.map { predecessor(ruleIndex: index, $0, key) }
-            }
-            guard let at = rule.previous.firstIndex(where: { $0.version == bucket.ruleVersion }),
-                predecessor(ruleIndex: index, rule.previous[at], key).id == bucket.id
-            else { continue }
-            return rule.previous[(at + 1)...].map { predecessor(ruleIndex: index, $0, key) }
-        }
-        return []
+        guard let at = rule.previous.firstIndex(where: { $0.version == bucket.ruleVersion }),
+            predecessor(ruleIndex: ruleIndex, rule.previous[at], key).id == bucket.id
+        else { return nil }
+        return rule.previous[(at + 1)...].map { predecessor(ruleIndex: ruleIndex, $0, key) }
     }
 
     private func predecessor(ruleIndex: Int, _ earlier: VersionedRule.Earlier, _ key: [UInt8]) -> Predecessor {
