@@ -103,9 +103,8 @@ struct ElectionRun<M: Member> {
             if M.usesTime { heap.push(.tick(i), at: draws.within(1...conditions.tick, .tick, i)) }
         }
         while let next = heap.firstTime, next <= conditions.limit {
-            let (at, event) = heap.pop()!
-            time = at
-            handle(event)
+            time = next
+            handle(heap.pop())
             if outcome.agreedAt == nil, faultsLeft == 0, mayAgree, agrees {
                 outcome.agreedAt = time
                 if conditions.stopsWhenAgreed { break }

@@ -28,7 +28,7 @@ final class AxisContinuity: Invariant {
 
     override func acted(_ node: Int, _ cluster: SimulatedCluster) {
         guard let process = cluster.nodes[node].process else { return }
-        let mask = process.runtime.served
+        let mask = process.vitals.served
         let known = served[node].map { $0.incarnation == process.incarnation ? $0.mask : 0 } ?? 0
         served[node] = (process.incarnation, mask)
         guard mask & ~known != 0 else { return }

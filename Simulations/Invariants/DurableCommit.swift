@@ -8,8 +8,8 @@ final class DurableCommit: Invariant {
     init() { super.init("DurableCommit", actions: true) }
 
     override func acted(_ node: Int, _ cluster: SimulatedCluster) {
-        guard let process = cluster.nodes[node].process, process.runtime.role == .leader else { return }
-        let commit = process.runtime.commitIndex
+        guard let process = cluster.nodes[node].process, process.vitals.role == .leader else { return }
+        let commit = process.vitals.commitIndex
         guard commit > highest else { return }
         highest = commit
         guard let term = process.runtime.termOfEntry(at: commit) else { return }

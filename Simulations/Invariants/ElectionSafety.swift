@@ -8,8 +8,8 @@ final class ElectionSafety: Invariant {
     init() { super.init("ElectionSafety", actions: true) }
 
     override func acted(_ node: Int, _ cluster: SimulatedCluster) {
-        guard let process = cluster.nodes[node].process, process.runtime.role == .leader else { return }
-        let term = process.runtime.term
+        guard let process = cluster.nodes[node].process, process.vitals.role == .leader else { return }
+        let term = process.vitals.term
         if let other = leaders[term], other != node {
             violated("nodes \(other + 1) and \(node + 1) lead term \(term)", at: cluster.time)
         }

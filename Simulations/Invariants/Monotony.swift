@@ -6,10 +6,10 @@ import Raft
 final class Monotony: Invariant {
     private struct Seen {
         var incarnation: UInt64
-        var applied: UInt64
-        var epochs: [UInt64]
-        var floors: [AxisTime]
-        var term: UInt64
+        var applied: UInt64 = 0
+        var term: UInt64 = 0
+        var epochs: [UInt64] = Array(repeating: 0, count: RangeID.count)
+        var floors: [AxisTime] = Array(repeating: .never, count: RangeID.count)
     }
 
     @exclusivity(unchecked) private var seen: PerNode<Seen> = PerNode()
@@ -26,30 +26,26 @@ final class Monotony: Invariant {
             let durable = cluster.nodes[node].disk.durable.hardState.term
             if durable < terms[node] ?? 0 { violated("the disk of node \(node + 1) has lost a term", at: cluster.time) }
             terms[node] = durable
+            let (applied, term) = (process.runtime.appliedIndex, process.vitals.term)
+            var now = seen[node] ?? Seen(incarnation: process.incarnation)
+            if now.incarnation != process.incarnation { now = Seen(incarnation: process.incarnation) }
             // Only applying an entry moves anything else.
-            if let before = seen[node], before.incarnation == process.incarnation,
-                before.applied == process.runtime.appliedIndex, before.term == process.runtime.term
-            {
-                continue
+            if now.applied == applied, now.term == term { continue }
+            if applied < now.applied || term < now.term {
+                violated("node \(node + 1) went back from entry \(now.applied), term \(now.term)", at: cluster.time)
             }
-            let now = Seen(
-                incarnation: process.incarnation, applied: process.runtime.appliedIndex,
-                epochs: RangeID.all.map { process.runtime.epoch(of: $0) },
-                floors: RangeID.all.map { process.runtime.floor(of: $0) }, term: process.runtime.term)
-            if let before = seen[node], before.incarnation == now.incarnation {
-                if now.applied < before.applied || now.term < before.term {
-                    violated(
-                        "node \(node + 1) went back from entry \(before.applied), term \(before.term)", at: cluster.time
-                    )
+            (now.applied, now.term) = (applied, term)
+            // Not to be copied by what is written next.
+            seen[node] = nil
+            process.runtime.forEachRange { range, epoch, floor in
+                if epoch < now.epochs[range.index] {
+                    violated("the epoch of range \(range) went back at node \(node + 1)", at: cluster.time)
                 }
-                for range in RangeID.all {
-                    if now.epochs[range.index] < before.epochs[range.index] {
-                        violated("the epoch of range \(range) went back at node \(node + 1)", at: cluster.time)
-                    }
-                    if now.floors[range.index] < before.floors[range.index] {
-                        violated("the floor of range \(range) went back at node \(node + 1)", at: cluster.time)
-                    }
+                if floor < now.floors[range.index] {
+                    violated("the floor of range \(range) went back at node \(node + 1)", at: cluster.time)
                 }
+                now.epochs[range.index] = epoch
+                now.floors[range.index] = floor
             }
             seen[node] = now
         }

@@ -94,7 +94,7 @@ final class ZombieMargin: Invariant {
     ) {
         for other in cluster.nodes.indices where other != node {
             guard let runtime = cluster.nodes[other].process,
-                runtime.runtime.served & 1 << UInt64(range.rawValue) != 0, runtime.runtime.epoch(of: range) > epoch,
+                runtime.vitals.served & 1 << UInt64(range.rawValue) != 0, runtime.runtime.epoch(of: range) > epoch,
                 runtime.runtime.isCovered(range),
                 let axis = runtime.runtime.axis(of: range, now: cluster.nodes[other].clock(at: cluster.time)),
                 let own = process.runtime.axis(of: range, now: cluster.nodes[node].clock(at: cluster.time)),

@@ -106,7 +106,7 @@ package struct Run: Sendable {
             for invariant in cluster.invariants { invariant.looked(cluster) }
             var union: UInt64 = 0
             for i in cluster.living {
-                let served = cluster.nodes[i].process!.runtime.served
+                let served = cluster.nodes[i].process!.vitals.served
                 if union & served != 0 { cluster.marks.reach(.zombie) }
                 union |= served
             }

@@ -44,34 +44,42 @@ package struct EventHeap<Event> {
             place = events.count
             events.append(event)
         }
-        items.append(Item(time: time, sequence: nextSequence, place: place))
+        let item = Item(time: time, sequence: nextSequence, place: place)
         nextSequence += 1
-        var child = items.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard items[child].isBefore(items[parent]) else { break }
-            items.swapAt(child, parent)
-            child = parent
+        items.append(item)
+        items.withUnsafeMutableBufferPointer { items in
+            // The hole goes up to where the item belongs.
+            var hole = items.count - 1
+            while hole > 0 {
+                let parent = (hole - 1) / 2
+                guard item.isBefore(items[parent]) else { break }
+                items[hole] = items[parent]
+                hole = parent
+            }
+            items[hole] = item
         }
     }
 
+    /// The first event; traps if there is none.
     @inlinable
-    package mutating func pop() -> (time: Int64, event: Event)? {
-        guard let first = items.first else { return nil }
-        let event = events[first.place].take()!
-        free.append(first.place)
+    package mutating func pop() -> Event {
+        let first = items[0].place
+        let event = events[first].take()!
+        free.append(first)
         let last = items.removeLast()
-        guard !items.isEmpty else { return (first.time, event) }
-        items[0] = last
-        var parent = 0
-        while true {
-            var child = 2 * parent + 1
-            guard child < items.count else { break }
-            if child + 1 < items.count, items[child + 1].isBefore(items[child]) { child += 1 }
-            guard items[child].isBefore(items[parent]) else { break }
-            items.swapAt(child, parent)
-            parent = child
+        guard !items.isEmpty else { return event }
+        items.withUnsafeMutableBufferPointer { items in
+            var hole = 0
+            while true {
+                var child = 2 * hole + 1
+                guard child < items.count else { break }
+                if child + 1 < items.count, items[child + 1].isBefore(items[child]) { child += 1 }
+                guard items[child].isBefore(last) else { break }
+                items[hole] = items[child]
+                hole = child
+            }
+            items[hole] = last
         }
-        return (first.time, event)
+        return event
     }
 }

@@ -44,12 +44,25 @@ package final class SimulatedCluster {
 
     enum Event {
         case tick(node: Int, incarnation: UInt64)
-        // Boxed: events are moved more often than they are looked at.
-        indirect case message(PeerMessage, from: NodeID, to: Int)
+        // An object: events are moved more often than they are looked at.
+        case message(Delivery)
         case written(UInt64, node: Int, incarnation: UInt64)
         indirect case saved(Snapshot, node: Int, incarnation: UInt64)
-        indirect case release([(to: NodeID, message: PeerMessage)], node: Int, incarnation: UInt64)
+        indirect case release([Outgoing], node: Int, incarnation: UInt64)
         case action((SimulatedCluster) -> Void)
+    }
+
+    /// A message on its way.
+    final class Delivery {
+        let message: PeerMessage
+        let from: NodeID
+        let to: Int
+
+        init(_ message: PeerMessage, from: NodeID, to: Int) {
+            self.message = message
+            self.from = from
+            self.to = to
+        }
     }
 
     /// A moment that a fault waits for.
@@ -170,9 +183,8 @@ package final class SimulatedCluster {
 
     package func run(until end: Int64) {
         while !isRunaway, let next = heap.firstTime, next <= end {
-            let (at, event) = heap.pop()!
-            time = at
-            handle(event)
+            time = next
+            handle(heap.pop())
         }
         time = end
     }
@@ -223,7 +235,8 @@ package final class SimulatedCluster {
                 .tick(node: i, incarnation: incarnation),
                 at: time + options.timing.tick + draws.within(-200_000...200_000, .tick, i))
             act(i) { runtime, now in runtime.tick(now: now) }
-        case .message(let message, let from, let i):
+        case .message(let delivery):
+            let (message, from, i) = (delivery.message, delivery.from, delivery.to)
             guard nodes[i].process != nil, !isPaused(i, event), !isCut(Int(from.rawValue) - 1, i, message) else {
                 return
             }
@@ -249,7 +262,7 @@ package final class SimulatedCluster {
             guard let process = nodes[i].process, process.incarnation == incarnation, !isPaused(i, event) else {
                 return
             }
-            for (target, message) in messages { send(message, from: i, to: Int(target.rawValue) - 1) }
+            for next in messages { send(next.message, from: i, to: Int(next.to.rawValue) - 1) }
         case .action(let action):
             action(self)
         }
@@ -270,10 +283,15 @@ package final class SimulatedCluster {
         let process = nodes[i].process!
         let now = nodes[i].clock(at: time)
         let result = body(&process.runtime, now)
-        carryOut(process.runtime.finish(now: now), of: i, process)
+        // Not the spare itself: what follows may be another event of this very node.
+        var outputs = Outputs()
+        swap(&outputs, &process.spare)
+        process.runtime.finish(now: now, into: &outputs)
+        carryOut(outputs, of: i, process)
+        swap(&outputs, &process.spare)
         let vitals = process.runtime.vitals
         if vitals != process.vitals {
-            if !awaited.isEmpty, vitals.role == .leader, vitals.commitIndex > process.vitals?.commitIndex ?? .max {
+            if !awaited.isEmpty, vitals.role == .leader, vitals.commitIndex > process.vitals.commitIndex {
                 happened(.committing, to: i)
             }
             process.vitals = vitals
@@ -306,8 +324,8 @@ package final class SimulatedCluster {
             push(
                 .release(outputs.messages, node: i, incarnation: process.incarnation), at: time + nodes[i].stall)
         }
-        for (target, message) in outputs.messages {
-            let target = Int(target.rawValue) - 1
+        for next in outputs.messages {
+            let (target, message) = (Int(next.to.rawValue) - 1, next.message)
             if !isStalled { send(message, from: i, to: target) }
             for invariant in ofMessages { invariant.said(message, by: i, to: target, self) }
         }
@@ -346,7 +364,7 @@ package final class SimulatedCluster {
             if draws.chance(permille: latePermille, .lateness, link) { delay *= draws.within(1...50, .lateness, link) }
             delay += nodes[i].extraDelay + nodes[j].extraDelay
             if nodes[i].lag > 0, draws.chance(permille: 300, .lateness, 1_000 + link) { delay += nodes[i].lag }
-            push(.message(message, from: NodeID(UInt32(i + 1)), to: j), at: time + delay)
+            push(.message(Delivery(message, from: NodeID(UInt32(i + 1)), to: j)), at: time + delay)
         }
     }
 
@@ -620,6 +638,8 @@ package final class SimulatedCluster {
         for invariant in invariants { invariant.started(i, self) }
         push(.tick(node: i, incarnation: incarnation), at: time + draws.within(0...options.timing.tick, .tick, i))
         act(i) { _, _ in }
+        // What its disk held is new to the judges, whether or not the first event changed anything.
+        for invariant in ofActions { invariant.acted(i, self) }
     }
 
     /// A write failed: the process ends, and is started again and again until the disk is well.
@@ -660,7 +680,7 @@ package final class SimulatedCluster {
     /// Only then may an operator replace a disk (operations.md).
     package func isWell(without i: Int) -> Bool {
         guard let leader, leader != i, cutLinks.allSatisfy({ $0 == 0 }) else { return false }
-        let (term, last) = (nodes[leader].process!.runtime.term, nodes[leader].process!.runtime.lastIndex)
+        let (term, last) = (nodes[leader].process!.vitals.term, nodes[leader].process!.vitals.lastIndex)
         return nodes.indices.allSatisfy { other in
             guard other != i else { return true }
             guard let process = nodes[other].process, nodes[other].pausedUntil <= time, !nodes[other].isCutFromLog
@@ -668,7 +688,7 @@ package final class SimulatedCluster {
                 return false
             }
             let disk = nodes[other].disk.durable
-            return process.runtime.term == term && process.runtime.lastIndex == last
+            return process.vitals.term == term && process.vitals.lastIndex == last
                 && (disk.entries.last?.index ?? disk.snapshot?.index ?? 0) == last
         }
     }
@@ -679,7 +699,7 @@ package final class SimulatedCluster {
         guard let process = nodes[i].process else { return }
         if process.runtime.coversInFlight > 0 { marks.reach(.crashWithCoversInFlight) }
         if process.runtime.waitingAtOwner > 0 { marks.reach(.crashWithWaitersAtOwner) }
-        if process.runtime.role == .leader { marks.reach(.crashOfLeader) }
+        if process.vitals.role == .leader { marks.reach(.crashOfLeader) }
         nodes[i].process = nil
         if nodes[i].disk.isBusy { marks.reach(.crashDuringWrite) }
         let parts = parts ?? draws.below(4, .crash, i)
@@ -739,8 +759,8 @@ package final class SimulatedCluster {
 
     /// The node that leads in the latest term.
     package var leader: Int? {
-        living.filter { nodes[$0].process!.runtime.role == .leader }
-            .max { nodes[$0].process!.runtime.term < nodes[$1].process!.runtime.term }
+        living.filter { nodes[$0].process!.vitals.role == .leader }
+            .max { nodes[$0].process!.vitals.term < nodes[$1].process!.vitals.term }
     }
 
     package func view(_ i: Int) -> NodeView { nodes[i].process!.runtime.view }
@@ -748,18 +768,18 @@ package final class SimulatedCluster {
     /// The process that serves a range and has the latest epoch of it.
     package func owner(of range: RangeID) -> Int? {
         let bit = UInt64(1) << UInt64(range.rawValue)
-        let serving = living.filter { nodes[$0].process!.runtime.served & bit != 0 }
+        let serving = living.filter { nodes[$0].process!.vitals.served & bit != 0 }
         return serving.max {
             nodes[$0].process!.runtime.epoch(of: range) < nodes[$1].process!.runtime.epoch(of: range)
         }
     }
 
     /// How many ranges each living node serves.
-    package var servedCounts: [Int] { living.map { nodes[$0].process!.runtime.served.nonzeroBitCount } }
+    package var servedCounts: [Int] { living.map { nodes[$0].process!.vitals.served.nonzeroBitCount } }
 
     /// Whether each range is served by exactly one process.
     package var isServedOnce: Bool {
-        let masks = living.map { nodes[$0].process!.runtime.served }
+        let masks = living.map { nodes[$0].process!.vitals.served }
         return masks.reduce(0) { $0 | $1 } == .max && masks.reduce(0) { $0 + $1.nonzeroBitCount } == RangeID.count
     }
 

@@ -9,8 +9,10 @@ package final class SimulatedNode {
         package let store: TableStore
         package let incarnation: UInt64
         @exclusivity(unchecked) package var directory: RuleDirectory?
-        /// As they were after the last event.
-        @exclusivity(unchecked) var vitals: NodeVitals?
+        /// As they were after the last event. To ask the runtime for anything computed costs a copy of it, of two kilobytes.
+        @exclusivity(unchecked) package internal(set) var vitals = NodeVitals()
+        /// Of an earlier event, empty, for the room in its arrays.
+        @exclusivity(unchecked) var spare = Outputs()
 
         init(runtime: consuming NodeRuntime<TableStore>, store: TableStore, incarnation: UInt64) {
             self.runtime = runtime

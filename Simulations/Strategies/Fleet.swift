@@ -146,9 +146,8 @@ package struct Fleet<C: Coordinator> {
         for (at, fault) in conditions.faults { heap.push(.fault(fault), at: conditions.loadStart + at) }
         // Two seconds more than the load, so that whatever waits is answered.
         while let next = heap.firstTime, next <= end + 2_000_000_000 {
-            let (at, event) = heap.pop()!
-            time = at
-            handle(event)
+            time = next
+            handle(heap.pop())
         }
         (outcome.granted, outcome.ideal) = ledger.comparison(
             from: conditions.loadStart + conditions.settlingTime, to: end)

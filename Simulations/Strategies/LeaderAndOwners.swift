@@ -213,7 +213,7 @@ package final class LeaderAndOwners: Coordinator {
         case .node(let node):
             let outputs = node.runtime.finish(now: now)
             orders.writes += outputs.writes.map(\.number)
-            for (target, message) in outputs.messages { send(message, to: target, &orders) }
+            for next in outputs.messages { send(next.message, to: next.to, &orders) }
             for admission in outputs.admissions {
                 orders.spent.append(admission.time / limit.emissionInterval * limit.unit)
             }

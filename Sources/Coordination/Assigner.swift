@@ -106,7 +106,11 @@ public struct Assigner: Sendable {
     /// Whether a node is seen to be alive and to keep up.
     public func isAlive(_ node: NodeID) -> Bool {
         guard let member = members[node] else { return false }
-        return member.lastHeard + detection > tick && member.caughtUpAt + detection > tick
+        return isAlive(member)
+    }
+
+    private func isAlive(_ member: Member) -> Bool {
+        member.lastHeard + detection > tick && member.caughtUpAt + detection > tick
     }
 
     private func isEligible(_ node: NodeID) -> Bool {
@@ -124,13 +128,34 @@ public struct Assigner: Sendable {
         let everybody = voters.allSatisfy { members[$0]?.report != nil }
         guard everybody || tick >= leaderSince + detection else { return wishes }
         var orphans: [RangeID] = []
+        // Sixty-four questions a tick to the same few nodes.
+        let standings = members.entries.map {
+            Standing(node: $0.key, isAlive: isAlive($0.value), report: $0.value.report)
+        }
+        var serves = standings.map { _ in 0 }
         for range in RangeID.all {
-            if needsOwner(range, state: state) {
+            if let owner = state.owner(of: range),
+                let at = standings.firstIndex(where: { $0.node == owner.node }),
+                standings[at].serves(range, of: owner, epoch: state.epoch(of: range))
+            {
+                serves[at] += 1
+            } else {
                 orphans.append(range)
-            } else if let owner = state.owner(of: range)?.node {
-                load[owner]? += 1
             }
         }
+        for (standing, count) in zip(standings, serves) { load[standing.node]? += count }
+        if !orphans.isEmpty {
+            settledSince = tick
+            place(orphans, load: &load, state: state, into: &wishes)
+        }
+        balance(load, state: state, into: &wishes)
+        return wishes
+    }
+
+    /// Gives each of these ranges an owner.
+    private mutating func place(
+        _ orphans: [RangeID], load: inout VoterMap<Int>, state: borrowing ReplicatedState, into wishes: inout Wishes
+    ) {
         // A process that was started again knows nothing of the time before, and its axes would fall back to their last stamps: its
         // ranges go to those who were there, and come back exactly, by being handed over. Unless nobody was there.
         var witnesses = load
@@ -155,20 +180,23 @@ public struct Assigner: Sendable {
             wishes.assignments.append(
                 Assignment(range: range, replaces: epoch, node: target, incarnation: incarnation))
         }
-        if !orphans.isEmpty || !wishes.assignments.isEmpty { settledSince = tick }
-        balance(load, state: state, into: &wishes)
-        return wishes
     }
 
-    /// Whether nobody serves a range, as far as can be seen.
-    private func needsOwner(_ range: RangeID, state: borrowing ReplicatedState) -> Bool {
-        guard let owner = state.owner(of: range) else { return true }
-        if isPlanted(.neverReassigns) { return false }
-        guard let member = members[owner.node], isAlive(owner.node) else { return true }
-        guard let report = member.report else { return false }
-        if report.incarnation != owner.incarnation { return true }
-        // It has applied the assignment and yet does not serve: it has given the range up.
-        return report.applied >= state.epoch(of: range) && report.served & range.bit == 0
+    /// How a node looks from here.
+    private struct Standing {
+        var node: NodeID
+        var isAlive: Bool
+        var report: NodeReport?
+
+        /// Whether it serves a range that it was given as `owner`, as far as can be seen.
+        func serves(_ range: RangeID, of owner: Tenant, epoch: UInt64) -> Bool {
+            if isPlanted(.neverReassigns) { return true }
+            guard isAlive else { return false }
+            guard let report else { return true }
+            if report.incarnation != owner.incarnation { return false }
+            // It has applied the assignment and yet does not serve: it has given the range up.
+            return report.applied < epoch || report.served & range.bit != 0
+        }
     }
 
     /// Asks those who are about to stop for what they serve. They do not give it back unasked: before their leader knows that they

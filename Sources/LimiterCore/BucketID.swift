@@ -48,6 +48,9 @@ public struct BucketID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomS
 
     @inlinable public static func == (a: BucketID, b: BucketID) -> Bool { a.high == b.high && a.low == b.low }
 
+    /// One word of a keyed hash is enough to tell buckets apart in a dictionary.
+    @inlinable public func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
     public static func < (a: BucketID, b: BucketID) -> Bool { a.high != b.high ? a.high < b.high : a.low < b.low }
 
     public var description: String {

@@ -163,7 +163,7 @@ final class NodeDriver: @unchecked Sendable {
         for write in outputs.writes { submit(write) }
         if let snapshot = outputs.snapshot { wal.saveSnapshot(snapshot) }
         if !outputs.messages.isEmpty {
-            for (peer, message) in outputs.messages { _ = transport.send(PeerCodec.encode(message), to: peer) }
+            for next in outputs.messages { _ = transport.send(PeerCodec.encode(next.message), to: next.to) }
             transport.flush()
         }
         sendToClients(outputs)

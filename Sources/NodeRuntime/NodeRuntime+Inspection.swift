@@ -4,26 +4,35 @@ package import Raft
 
 /// What most judges look at after each event: as long as it stays the same, nothing has happened to them.
 package struct NodeVitals: Equatable, Sendable {
-    package var role: Role
-    package var term: Term
-    package var commitIndex: LogIndex
-    package var lastIndex: LogIndex
-    package var served: UInt64
+    package var role = Role.follower
+    package var term: Term = 0
+    package var commitIndex: LogIndex = 0
+    package var lastIndex: LogIndex = 0
+    package var served: UInt64 = 0
+
+    package init() {}
+
+    init(role: Role, term: Term, commitIndex: LogIndex, lastIndex: LogIndex, served: UInt64) {
+        self.role = role
+        self.term = term
+        self.commitIndex = commitIndex
+        self.lastIndex = lastIndex
+        self.served = served
+    }
 }
 
 /// What judges of a simulation look at; nothing decides by it.
 extension NodeRuntime {
-    package var vitals: NodeVitals {
-        NodeVitals(
-            role: raft.role, term: raft.term, commitIndex: raft.commitIndex, lastIndex: raft.lastIndex,
-            served: owner.served)
-    }
-
     /// Calls `body` for each range that this process serves under a cover of its own.
     package func forEachCovered(now: ClockTime, _ body: (RangeID, _ epoch: UInt64, _ axis: AxisTime) -> Void) {
-        for range in RangeID.all where owner.isCovered(range) {
+        for range in RangeID.all where owner.served & 1 << UInt64(range.rawValue) != 0 && owner.isCovered(range) {
             if let axis = owner.axis(of: range, at: now) { body(range, state.epoch(of: range), axis) }
         }
+    }
+
+    /// Calls `body` with what the log says of each range.
+    package func forEachRange(_ body: (RangeID, _ epoch: UInt64, _ floor: AxisTime) -> Void) {
+        for range in RangeID.all { body(range, state.epoch(of: range), state.floor(of: range)) }
     }
 
     package var role: Role { raft.role }
@@ -48,7 +57,6 @@ extension NodeRuntime {
     package func epoch(of range: RangeID) -> UInt64 { state.epoch(of: range) }
     package func coveredEpoch(of range: RangeID) -> UInt64? { owner.coveredEpoch(of: range) }
     package func stamp(of range: RangeID) -> AxisTime { state.stamp(of: range) }
-    package func floor(of range: RangeID) -> AxisTime { state.floor(of: range) }
 
     /// The axis of a range that this process serves.
     package func axis(of range: RangeID, now: ClockTime) -> AxisTime? { owner.axis(of: range, at: now) }

@@ -20,6 +20,8 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     public private(set) var directory: RuleDirectory?
 
     var outputs = Outputs()
+    /// As of the last ``finish(now:)``.
+    package private(set) var vitals = NodeVitals()
     /// Messages that wait for a write.
     private var held: [(write: UInt64, messages: [Message])] = []
     /// Changes that this process proposed, by number, with the tick at which to stop waiting.
@@ -125,7 +127,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     public mutating func written(_ number: UInt64, now: ClockTime) {
         raft.written(number)
         while let first = held.first, first.write <= number {
-            for message in first.messages { outputs.messages.append((message.to, .raft(message))) }
+            for message in first.messages { outputs.messages.append(Outgoing(.raft(message), to: message.to)) }
             held.removeFirst()
         }
     }
@@ -179,6 +181,14 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     /// Does what the events since the last call made necessary and returns what the driver has to carry out.
     public mutating func finish(now: ClockTime) -> Outputs {
+        var result = Outputs()
+        finish(now: now, into: &result)
+        return result
+    }
+
+    /// The same, in the place of what `result` held: for a driver that keeps it for the room in its arrays.
+    public mutating func finish(now: ClockTime, into result: inout Outputs) {
+        result.removeAll()
         let isTick = tickDue
         tickDue = false
         if isTick {
@@ -206,19 +216,21 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
             }
         }
         for (client, message) in lender.takePending() { outputs.clientMessages.append((client, message)) }
-        outputs.clientAdmissions = lender.admissions.takeAll()
-        outputs.admissions = owner.admissions.takeAll()
-        outputs.loans = owner.loans.takeAll()
-        var result = Outputs()
+        swap(&outputs.clientAdmissions, &lender.admissions)
+        swap(&outputs.admissions, &owner.admissions)
+        swap(&outputs.loans, &owner.loans)
+        vitals = NodeVitals(
+            role: raft.role, term: raft.term, commitIndex: raft.commitIndex, lastIndex: raft.lastIndex,
+            served: owner.served)
         swap(&result, &outputs)
-        return result
     }
 
     private mutating func advanceRaft(now: ClockTime) -> Bool {
         var didSomething = false
-        while let ready = raft.takeReady() {
+        // Asked first: to hand out nothing costs a copy of an empty Ready.
+        while raft.hasReady, let ready = raft.takeReady() {
             didSomething = true
-            for message in ready.messages { outputs.messages.append((message.to, .raft(message))) }
+            for message in ready.messages { outputs.messages.append(Outgoing(.raft(message), to: message.to)) }
             if let write = ready.write {
                 if !write.messagesAfterSync.isEmpty {
                     held.append((isPlanted(.vouchesTooEarly) ? 0 : write.number, write.messagesAfterSync))
@@ -335,7 +347,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
     private mutating func propose(_ command: Command) -> ProposalOutcome { raft.propose(command.encoded()) }
 
     private mutating func send(_ message: CoordinationMessage, to peer: NodeID) {
-        outputs.messages.append((peer, .coordination(message)))
+        outputs.messages.append(Outgoing(.coordination(message), to: peer))
     }
 
     private mutating func complete(_ number: UInt64, _ result: Completion.Result) {

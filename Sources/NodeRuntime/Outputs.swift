@@ -44,6 +44,17 @@ public struct Completion: Equatable, Sendable {
     public var result: Result
 }
 
+/// A message on its way to a peer.
+public struct Outgoing: Equatable, Sendable {
+    public var to: NodeID
+    public var message: PeerMessage
+
+    init(_ message: PeerMessage, to: NodeID) {
+        self.message = message
+        self.to = to
+    }
+}
+
 /// What one batch of events made necessary; the driver carries it out in the order of these fields.
 public struct Outputs: Sendable {
     /// To be made durable in this order. When a write is, call ``NodeRuntime/written(_:now:)``.
@@ -51,7 +62,7 @@ public struct Outputs: Sendable {
     /// A snapshot of this node's own to be saved whenever it suits.
     public var snapshot: Snapshot?
     /// To be sent now, in this order.
-    public var messages: [(to: NodeID, message: PeerMessage)] = []
+    public var messages: [Outgoing] = []
     /// Decisions for the front doors.
     public var settled: [Holder.Settled] = []
     /// Rules in force from now on.
@@ -72,4 +83,26 @@ public struct Outputs: Sendable {
     public var clientAdmissions: [Lender.Admission] = []
 
     public init() {}
+
+    /// Empties it; its arrays keep their room for the next batch.
+    mutating func removeAll() {
+        writes.clear()
+        snapshot = nil
+        messages.clear()
+        settled.clear()
+        directory = nil
+        completions.clear()
+        events.clear()
+        admissions.clear()
+        loans.clear()
+        clientMessages.clear()
+        clientRules.clear()
+        sendsGoodbye = false
+        clientAdmissions.clear()
+    }
+}
+
+extension Array {
+    /// Most batches leave most arrays empty: then nothing is touched.
+    fileprivate mutating func clear() { if !isEmpty { removeAll(keepingCapacity: true) } }
 }

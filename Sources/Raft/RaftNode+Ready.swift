@@ -15,30 +15,34 @@ extension RaftNode {
             replicationDue = false
             replicate()
         }
-        var ready = Ready()
-        takeWrite(into: &ready)
-        swap(&ready.messages, &outbox)
-        if ready.write == nil, !durability.hasFlights {
+        // In parts, put together at the end: a Ready is a few hundred bytes, and copied whenever it is looked at.
+        let writes = isWriteDue
+        let write =
+            writes
+            ? durability.takeWrite(
+                term: term, vote: vote, commit: commitIndex, log: log, messagesAfterSync: takeMessagesAfterSync()) : nil
+        var messages: [Message] = []
+        swap(&messages, &outbox)
+        if !writes, !durability.hasFlights {
             // Everything these messages vouch for is durable already.
-            ready.messages += takeMessagesAfterSync()
+            messages += takeMessagesAfterSync()
         }
         forwardedBytes = 0
-        if let snapshot = durableSnapshot {
+        var isEmpty = messages.isEmpty && !writes
+        var snapshot: Snapshot?
+        if let durable = durableSnapshot {
             durableSnapshot = nil
-            ready.snapshot = snapshot
-            appliedIndex = snapshot.index
+            snapshot = durable
+            appliedIndex = durable.index
+            isEmpty = false
         }
+        var committed: [Entry] = []
         if let range = nextCommitted {
-            ready.committed = Array(log.entries(range))
+            committed = Array(log.entries(range))
             appliedIndex = range.upperBound
+            isEmpty = false
         }
-        return ready.isEmpty ? nil : ready
-    }
-
-    private mutating func takeWrite(into ready: inout Ready) {
-        guard isWriteDue else { return }
-        ready.write = durability.takeWrite(
-            term: term, vote: vote, commit: commitIndex, log: log, messagesAfterSync: takeMessagesAfterSync())
+        return isEmpty ? nil : Ready(messages: messages, write: write, snapshot: snapshot, committed: committed)
     }
 
     /// Messages that vouch for writes in flight ride on a write of their own, which has nothing to sync but its turn.

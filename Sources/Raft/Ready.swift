@@ -19,8 +19,6 @@ public struct Ready: Equatable, Sendable {
         self.snapshot = snapshot
         self.committed = committed
     }
-
-    var isEmpty: Bool { messages.isEmpty && write == nil && snapshot == nil && committed.isEmpty }
 }
 
 /// One write to the log. The parts are to be written in the order: snapshot, hard state, entries.
