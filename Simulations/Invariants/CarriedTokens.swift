@@ -43,13 +43,18 @@ final class CarriedTokens: Invariant {
 
     private func judge(_ key: String, _ ledgers: [(id: BucketID, ledger: Ledger)], _ cluster: SimulatedCluster) {
         let known = ledgers.filter { !$0.ledger.admitted.isEmpty }
-            .sorted { $0.ledger.admitted[0].time < $1.ledger.admitted[0].time }
+            .sorted {
+                let (a, b) = ($0.ledger.admitted[0], $1.ledger.admitted[0])
+                return (a.time, a.number) < (b.time, b.number)
+            }
         let sorted = known.map(\.ledger)
-        var grants: [(time: Int64, tokens: Double, version: Int)] = []
+        var grants: [(time: Int64, number: Int, tokens: Double, version: Int)] = []
         for (version, ledger) in sorted.enumerated() {
-            for (time, span) in ledger.admitted { grants.append((time, ledger.limit.tokens(in: span), version)) }
+            for (time, span, number) in ledger.admitted {
+                grants.append((time, number, ledger.limit.tokens(in: span), version))
+            }
         }
-        grants.sort { ($0.time, $0.version) < ($1.time, $1.version) }
+        grants.sort { ($0.time, $0.number) < ($1.time, $1.number) }
         // Tokens used, as a bucket of the newest version counts them.
         var (used, last, newest) = (0.0, Int64(0), 0)
         // What a node that lags behind the log still gets under an older version is its own bucket's.

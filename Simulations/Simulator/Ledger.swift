@@ -20,8 +20,9 @@ package struct Ledger {
     package var longestWait: Int64 = 0
     /// Requests, in the order in which they were made.
     package private(set) var offered: [(time: Int64, cost: Int64)] = []
-    /// What the whole cluster admitted, at the instant of the decision (or when it is due): virtual nanoseconds each.
-    package private(set) var admitted: [(time: Int64, span: Int64)] = []
+    /// What the whole cluster admitted, at the instant of the decision (or when it is due): virtual nanoseconds each, and the number of the
+    /// decision, since one event may decide a lot.
+    package private(set) var admitted: [(time: Int64, span: Int64, number: Int)] = []
     /// Of it, what owners decided.
     private(set) var spentByOwners: Int64 = 0
     /// Admissions that callers heard of, as virtual time; those decided by owners and not on a holder's own.
@@ -43,13 +44,13 @@ package struct Ledger {
         if wait > longestWait { longestWait = wait }
     }
 
-    mutating func spentLocally(cost: Int64, priority: Priority, node: Int, at time: Int64) {
-        admitted.append((time, limit.time(of: cost)!))
+    mutating func spentLocally(cost: Int64, priority: Priority, node: Int, at time: Int64, number: Int) {
+        admitted.append((time, limit.time(of: cost)!, number))
         grants.append(Grant(time: time, node: node, cost: cost, priority: priority))
     }
 
-    package mutating func spentByOwner(_ span: Int64, at time: Int64) {
-        admitted.append((time, span))
+    package mutating func spentByOwner(_ span: Int64, at time: Int64, number: Int = 0) {
+        admitted.append((time, span, number))
         spentByOwners += span
     }
 
@@ -75,7 +76,7 @@ package struct Ledger {
         var least = Int64.max
         var sum: Int64 = 0
         var worst = Int64.min
-        for (time, span) in admitted.sorted(by: { $0.time < $1.time }) {
+        for (time, span, _) in admitted.sorted(by: { $0.time < $1.time }) {
             least = min(least, sum - stretched(time))
             sum += span
             worst = max(worst, sum - stretched(time) - least - limit.tolerance)

@@ -174,10 +174,13 @@ extension SimulatedCluster {
     }
 
     /// What a node has to say to clients.
-    func carryOutForClients(_ outputs: Outputs, of node: Int, _ there: SimulatedNode.Process) {
-        for admission in outputs.clientAdmissions {
+    func carryOutForClients(of node: Int, _ there: SimulatedNode.Process) {
+        for admission in there.outputs.clientAdmissions {
             trace.fold(UInt64(bitPattern: admission.time))
-            guard let limit = noteKnown(admission.id, { $0.spentByOwner(admission.time, at: time) }) else { continue }
+            guard
+                let limit = noteKnown(
+                    admission.id, { $0.spentByOwner(admission.time, at: time, number: nextAdmission()) })
+            else { continue }
             let terms = admission.terms
             let bucket = Bucket(
                 id: admission.id, range: RangeID(0), limit: limit.closing(terms.reserve), reserve: terms.reserve
@@ -185,14 +188,14 @@ extension SimulatedCluster {
             for invariant in ofAdmissions { invariant.holderAdmitted(bucket, admission.time, by: node, self) }
         }
         guard !clients.isEmpty else { return }
-        var messages = outputs.clientMessages
-        if !outputs.clientRules.isEmpty || outputs.sendsGoodbye {
+        var messages = there.outputs.clientMessages
+        if !there.outputs.clientRules.isEmpty || there.outputs.sendsGoodbye {
             for client in clients {
                 guard let connection = client.process?.connection, connection.node == node,
                     connection.incarnation == there.incarnation
                 else { continue }
-                messages += outputs.clientRules.map { (connection.id, .rules($0)) }
-                if outputs.sendsGoodbye { messages.append((connection.id, .goodbye)) }
+                messages += there.outputs.clientRules.map { (connection.id, .rules($0)) }
+                if there.outputs.sendsGoodbye { messages.append((connection.id, .goodbye)) }
             }
         }
         for (id, message) in messages {
@@ -254,7 +257,10 @@ extension SimulatedCluster {
             switch verdict {
             case .allowed:
                 clients[i].decidedLocally += 1
-                note(bucket) { $0.spentLocally(cost: cost, priority: priority, node: nodes.count + i, at: time) }
+                note(bucket) {
+                    $0.spentLocally(
+                        cost: cost, priority: priority, node: nodes.count + i, at: time, number: nextAdmission())
+                }
                 for invariant in ofAdmissions { invariant.holderAdmitted(bucket, span, by: nodes.count + i, self) }
                 trace.note("admit", at: time, [("key", .text(key)), ("cost", .int(cost)), ("client", .int(Int64(i)))])
                 return true

@@ -145,6 +145,7 @@ package final class SimulatedCluster {
     /// Nothing happens any more: the events would never come to an end.
     @exclusivity(unchecked) private var isRunaway = false
     @exclusivity(unchecked) private var nextToken: UInt64 = 1
+    @exclusivity(unchecked) private var admissions = 0
     private var nextIncarnation: UInt64 = 1
     private var loads = 0
     private let genesis: Genesis
@@ -283,12 +284,11 @@ package final class SimulatedCluster {
         let process = nodes[i].process!
         let now = nodes[i].clock(at: time)
         let result = body(&process.runtime, now)
-        // Not the spare itself: what follows may be another event of this very node.
-        var outputs = Outputs()
-        swap(&outputs, &process.spare)
-        process.runtime.finish(now: now, into: &outputs)
-        carryOut(outputs, of: i, process)
-        swap(&outputs, &process.spare)
+        precondition(!process.isCarryingOut, "an event of node \(i + 1) within another one of its events")
+        process.isCarryingOut = true
+        process.runtime.finish(now: now, into: &process.outputs)
+        carryOut(of: i, process)
+        process.isCarryingOut = false
         let vitals = process.runtime.vitals
         if vitals != process.vitals {
             if !awaited.isEmpty, vitals.role == .leader, vitals.commitIndex > process.vitals.commitIndex {
@@ -300,8 +300,9 @@ package final class SimulatedCluster {
         return result
     }
 
-    private func carryOut(_ outputs: Outputs, of i: Int, _ process: SimulatedNode.Process) {
-        for write in outputs.writes {
+    /// Carries out what the process's last event led to.
+    private func carryOut(of i: Int, _ process: SimulatedNode.Process) {
+        for write in process.outputs.writes {
             let duration = draws.within(options.syncTime, .sync, i) + nodes[i].extraSync
             if !awaited.isEmpty, let state = write.hardState, let vote = state.vote, vote.rawValue != UInt32(i + 1),
                 state.term > nodes[i].disk.durable.hardState.term || nodes[i].disk.durable.hardState.vote == nil
@@ -311,41 +312,44 @@ package final class SimulatedCluster {
             let done = nodes[i].disk.enqueue(write, at: time, taking: duration)
             push(.written(write.number, node: i, incarnation: process.incarnation), at: done)
         }
-        if let snapshot = outputs.snapshot {
+        if let snapshot = process.outputs.snapshot {
             push(
                 .saved(snapshot, node: i, incarnation: process.incarnation),
                 at: time + draws.within(0...20_000_000, .snapshot, i))
         }
-        for loan in outputs.loans {
+        for loan in process.outputs.loans {
             for invariant in ofAdmissions { invariant.ownerLent(loan, by: i, self) }
         }
         let isStalled = nodes[i].stall > 0
-        if isStalled, !outputs.messages.isEmpty {
+        if isStalled, !process.outputs.messages.isEmpty {
             push(
-                .release(outputs.messages, node: i, incarnation: process.incarnation), at: time + nodes[i].stall)
+                .release(process.outputs.messages, node: i, incarnation: process.incarnation), at: time + nodes[i].stall
+            )
         }
-        for next in outputs.messages {
+        for next in process.outputs.messages {
             let (target, message) = (Int(next.to.rawValue) - 1, next.message)
             if !isStalled { send(message, from: i, to: target) }
             for invariant in ofMessages { invariant.said(message, by: i, to: target, self) }
         }
-        for admission in outputs.admissions {
+        for admission in process.outputs.admissions {
             // `at` may lie ahead of the reading it was decided at: then it is due only then.
             let due = nodes[i].trueTime(of: admission.at - nodes[i].clock(at: time))
-            if let book = bookOf[admission.id] { books[book].spentByOwner(admission.time, at: time + due) }
+            if let book = bookOf[admission.id] {
+                books[book].spentByOwner(admission.time, at: time + due, number: nextAdmission())
+            }
             trace.fold(UInt64(bitPattern: admission.time))
             for invariant in ofAdmissions { invariant.ownerAdmitted(admission, at: time + due, by: i, self) }
         }
-        carryOutForClients(outputs, of: i, process)
-        for settled in outputs.settled { settle(settled, at: i) }
-        if let directory = outputs.directory { process.directory = directory }
-        for completion in outputs.completions {
+        carryOutForClients(of: i, process)
+        for settled in process.outputs.settled { settle(settled, at: i) }
+        if let directory = process.outputs.directory { process.directory = directory }
+        for completion in process.outputs.completions {
             completions[completion.number] = completion.result
             if case .applied(let index) = completion.result, process.runtime.commitIndex < index {
                 failures.append("node \(i + 1) said that change \(index) is applied, which is not committed")
             }
         }
-        for event in outputs.events {
+        for event in process.outputs.events {
             if case .unreadable(let what) = event { failures.append("node \(i + 1): \(what)") }
             events.append((time, i, event))
             note(event, of: i)
@@ -402,6 +406,12 @@ package final class SimulatedCluster {
     }
 
     // MARK: Requests
+
+    /// Numbers what is admitted, in the order of the decisions.
+    func nextAdmission() -> Int {
+        admissions += 1
+        return admissions
+    }
 
     /// One node's view of a bucket; nil before it knows the rule.
     package func bucket(_ i: Int, rule: String, key: String) -> Bucket? {
@@ -501,7 +511,8 @@ package final class SimulatedCluster {
                 bucket.id, time: span, tokens: cost, tolerance: bucket.limit.tolerance, scaled: scaled)
             switch verdict {
             case .allowed(let tat, let axis):
-                books[known.ledger].spentLocally(cost: cost, priority: priority, node: i, at: time)
+                books[known.ledger].spentLocally(
+                    cost: cost, priority: priority, node: i, at: time, number: nextAdmission())
                 for invariant in ofAdmissions { invariant.holderAdmitted(bucket, span, by: i, self) }
                 trace.note("admit", at: time, node: i, [("key", .text(known.key)), ("cost", .int(cost))])
                 if keepsDecisions {

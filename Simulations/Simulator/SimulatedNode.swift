@@ -11,8 +11,10 @@ package final class SimulatedNode {
         @exclusivity(unchecked) package var directory: RuleDirectory?
         /// As they were after the last event. To ask the runtime for anything computed costs a copy of it, of two kilobytes.
         @exclusivity(unchecked) package internal(set) var vitals = NodeVitals()
-        /// Of an earlier event, empty, for the room in its arrays.
-        @exclusivity(unchecked) var spare = Outputs()
+        /// What its last event led to; kept for the room in its arrays.
+        @exclusivity(unchecked) var outputs = Outputs()
+        /// Whether that is being carried out: what follows from an event is another event, and never part of it.
+        @exclusivity(unchecked) var isCarryingOut = false
 
         init(runtime: consuming NodeRuntime<TableStore>, store: TableStore, incarnation: UInt64) {
             self.runtime = runtime

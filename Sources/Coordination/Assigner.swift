@@ -29,6 +29,16 @@ public struct Assigner: Sendable {
         var caughtUpAt: UInt64
     }
 
+    /// Who serves what, as far as can be seen: the same as long as nothing is applied or heard that changes it.
+    private struct Division: Sendable {
+        var applied: LogIndex
+        var standings: [Standing]
+        /// How many ranges each of them serves.
+        var served: [Int]
+        /// Those that nobody serves.
+        var orphans: [RangeID]
+    }
+
     struct Pending: Sendable {
         var replaces: UInt64
         var since: UInt64
@@ -45,6 +55,7 @@ public struct Assigner: Sendable {
     private var pending: [RangeID: Pending] = [:]
     /// Commit indexes at recent ticks, to tell who lags: (tick, commit), oldest first.
     private var commits: [(tick: UInt64, commit: LogIndex)] = []
+    private var lastDivision: Division?
     private var settledSince: UInt64 = 0
     private var lastHandOver: UInt64 = 0
 
@@ -127,29 +138,36 @@ public struct Assigner: Sendable {
         // Before everybody has been heard of, a first division would be redone at once: wait for as long as detection takes.
         let everybody = voters.allSatisfy { members[$0]?.report != nil }
         guard everybody || tick >= leaderSince + detection else { return wishes }
-        var orphans: [RangeID] = []
-        // Sixty-four questions a tick to the same few nodes.
         let standings = members.entries.map {
             Standing(node: $0.key, isAlive: isAlive($0.value), report: $0.value.report)
         }
-        var serves = standings.map { _ in 0 }
+        if lastDivision?.applied != state.applied || lastDivision?.standings != standings {
+            lastDivision = division(standings, state: state)
+        }
+        let division = lastDivision!
+        for (standing, served) in zip(standings, division.served) { load[standing.node]? += served }
+        if !division.orphans.isEmpty {
+            settledSince = tick
+            place(division.orphans, load: &load, state: state, into: &wishes)
+        }
+        balance(load, state: state, into: &wishes)
+        return wishes
+    }
+
+    private func division(_ standings: [Standing], state: borrowing ReplicatedState) -> Division {
+        var division = Division(
+            applied: state.applied, standings: standings, served: standings.map { _ in 0 }, orphans: [])
         for range in RangeID.all {
             if let owner = state.owner(of: range),
                 let at = standings.firstIndex(where: { $0.node == owner.node }),
                 standings[at].serves(range, of: owner, epoch: state.epoch(of: range))
             {
-                serves[at] += 1
+                division.served[at] += 1
             } else {
-                orphans.append(range)
+                division.orphans.append(range)
             }
         }
-        for (standing, count) in zip(standings, serves) { load[standing.node]? += count }
-        if !orphans.isEmpty {
-            settledSince = tick
-            place(orphans, load: &load, state: state, into: &wishes)
-        }
-        balance(load, state: state, into: &wishes)
-        return wishes
+        return division
     }
 
     /// Gives each of these ranges an owner.
@@ -183,7 +201,7 @@ public struct Assigner: Sendable {
     }
 
     /// How a node looks from here.
-    private struct Standing {
+    private struct Standing: Equatable {
         var node: NodeID
         var isAlive: Bool
         var report: NodeReport?

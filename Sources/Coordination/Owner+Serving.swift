@@ -48,7 +48,7 @@ extension Owner {
     ) -> AnswerItem? {
         let range = item.range
         let axis = tenures[range].axis(at: now)
-        let position = record(item.id, range, item.terms, item.predecessors, state: state, axis: axis)
+        let (position, isNew) = record(item.id, range, item.terms, item.predecessors, state: state, axis: axis)
         let wantsShare = item.want > 0 || item.refused > 0 || tenures[range].buckets[position].contention > 0
         var part = ContentionTable.Part()
         if wantsShare {
@@ -69,8 +69,8 @@ extension Owner {
         for group in item.waiting {
             unmet =
                 decide(
-                    group, position, range, item.id, item.terms, session: session, closed: part.closed, state: state,
-                    now: now)
+                    group, position, range, item.id, item.terms, session: session, closed: part.closed,
+                    predecessors: isNew ? item.predecessors : [], state: state, now: now)
                 || unmet
         }
         var allowance: Allowance?
@@ -95,28 +95,34 @@ extension Owner {
     private mutating func record(
         _ id: BucketID, _ range: RangeID, _ terms: BucketTerms, _ predecessors: [RuleDirectory.Predecessor],
         state: borrowing ReplicatedState, axis: AxisTime
-    ) -> Int {
-        if let known = tenures[range].buckets.find(id) { return known }
-        var start = startOfBucket(id, range, terms, state: state)
-        // A new version of a rule starts with as many tokens used as the old one had.
-        var (carriedUntil, owed) = (AxisTime.never.ns, AxisTime.never.ns)
+    ) -> (position: Int, isNew: Bool) {
+        if let known = tenures[range].buckets.find(id) { return (known, false) }
+        let never = AxisTime.never.ns
+        var new = OwnedBucket(
+            tat: startOfBucket(id, range, terms, state: state).ns, proposed: never, carriedUntil: never, owed: never,
+            request: 0, contention: 0)
+        carryOver(from: predecessors, range, terms, to: &new, state: state, axis: axis)
+        if tenures[range].buckets.isFull { makeRoom(range, state: state, axis: axis) }
+        guard let position = tenures[range].buckets.insert(id, new) else {
+            preconditionFailure("no room for a bucket after making room")
+        }
+        return (position, true)
+    }
+
+    /// A new version of a rule starts with as many tokens used as the old one had.
+    private func carryOver(
+        from predecessors: [RuleDirectory.Predecessor], _ range: RangeID, _ terms: BucketTerms,
+        to bucket: inout OwnedBucket, state: borrowing ReplicatedState, axis: AxisTime
+    ) {
         for old in predecessors where !isPlanted(.forgetsPredecessors) {
             let known = tenures[range].buckets.find(old.id).map { tenures[range].buckets[$0] }
             let tat = known.map { AxisTime(ns: max($0.tat, $0.owed)) } ?? state.bound(of: old.id, in: range)
             let carried = terms.timeOfTokens(in: tat - axis, of: old)
-            start = max(start, axis + min(carried, terms.tolerance))
-            owed = max(owed, (axis + carried).ns)
-            carriedUntil = max(carriedUntil, tat.ns, owed)
+            bucket.tat = max(bucket.tat, (axis + min(carried, terms.tolerance)).ns)
+            bucket.owed = max(bucket.owed, (axis + carried).ns)
+            bucket.carriedUntil = max(bucket.carriedUntil, tat.ns, bucket.owed)
             if known != nil { break }
         }
-        if tenures[range].buckets.isFull { makeRoom(range, state: state, axis: axis) }
-        let new = OwnedBucket(
-            tat: start.ns, proposed: AxisTime.never.ns, carriedUntil: carriedUntil, owed: owed, request: 0,
-            contention: 0)
-        guard let position = tenures[range].buckets.insert(id, new) else {
-            preconditionFailure("no room for a bucket after making room")
-        }
-        return position
     }
 
     /// Where a bucket starts that this tenure has no record of: at or beyond anything that earlier tenures could hand out, and
@@ -186,7 +192,8 @@ extension Owner {
     /// `closed` to their holder is so much of the bucket; normal ones leave the rule's reserve besides.
     private mutating func decide(
         _ group: WaitingGroup, _ position: Int, _ range: RangeID, _ id: BucketID, _ terms: BucketTerms, session: UInt64,
-        closed: Int64, state: borrowing ReplicatedState, now: ClockTime, since: ClockTime? = nil
+        closed: Int64, predecessors: [RuleDirectory.Predecessor], state: borrowing ReplicatedState, now: ClockTime,
+        since: ClockTime? = nil
     ) -> Bool {
         let axis = tenures[range].axis(at: now)
         let tat = AxisTime(ns: tenures[range].buckets[position].tat)
@@ -232,8 +239,8 @@ extension Owner {
             rest.firstTicket += UInt64(admitted)
             rest.count -= UInt32(admitted)
             wait(
-                rest, position, range, id, terms, session: session, upTo: end + short * group.time, now: now,
-                since: since)
+                rest, position, range, id, terms, session: session, predecessors: admitted > 0 ? [] : predecessors,
+                upTo: end + short * group.time, now: now, since: since)
         } else {
             askAhead(position, range, id, terms, cover: cover, axis: axis)
         }
@@ -243,7 +250,7 @@ extension Owner {
     /// Lets requests wait for the log, and asks the log for what they need.
     private mutating func wait(
         _ group: WaitingGroup, _ position: Int, _ range: RangeID, _ id: BucketID, _ terms: BucketTerms, session: UInt64,
-        upTo end: AxisTime, now: ClockTime, since: ClockTime?
+        predecessors: [RuleDirectory.Predecessor], upTo end: AxisTime, now: ClockTime, since: ClockTime?
     ) {
         guard waitingCount < Owner.mostWaiting, !hasLostTheLog(at: now) else {
             give(Verdict(firstTicket: group.firstTicket, count: group.count, outcome: .unknown), to: session)
@@ -252,7 +259,8 @@ extension Owner {
         propose(end + lookAhead(terms), position, range, id)
         needCover(range)
         tenures[range].waiting.append(
-            Tenure.Waiter(session: session, id: id, terms: terms, group: group, since: since ?? now))
+            Tenure.Waiter(
+                session: session, id: id, terms: terms, predecessors: predecessors, group: group, since: since ?? now))
         waitingCount += 1
     }
 
@@ -346,11 +354,17 @@ extension Owner {
         waitingCount -= waiting.count
         let axis = tenures[range].axis(at: now)
         for waiter in waiting {
-            let position = record(waiter.id, range, waiter.terms, [], state: state, axis: axis)
+            let (position, _) = record(
+                waiter.id, range, waiter.terms, waiter.predecessors, state: state, axis: axis)
+            if !waiter.predecessors.isEmpty {
+                // Requests of an earlier version may have waited before these ones, and been served a moment ago.
+                var bucket = tenures[range].buckets[position]
+                carryOver(from: waiter.predecessors, range, waiter.terms, to: &bucket, state: state, axis: axis)
+                tenures[range].buckets[position] = bucket
+            }
             _ = decide(
                 waiter.group, position, range, waiter.id, waiter.terms, session: waiter.session, closed: 0,
-                state: state,
-                now: now, since: waiter.since)
+                predecessors: waiter.predecessors, state: state, now: now, since: waiter.since)
         }
     }
 

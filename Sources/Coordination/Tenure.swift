@@ -33,6 +33,8 @@ struct Tenure: ~Copyable {
         var session: UInt64
         var id: BucketID
         var terms: BucketTerms
+        /// The bucket's earlier versions, if it was made for these requests and has granted nothing yet.
+        var predecessors: [RuleDirectory.Predecessor]
         var group: WaitingGroup
         var since: ClockTime
     }

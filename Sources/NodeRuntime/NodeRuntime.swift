@@ -199,11 +199,11 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         // rounds are the rule; the limit only keeps a mistake of ours from hanging the node.
         for round in 0..<64 {
             var didSomething = advanceRaft(now: now)
-            if round == 0, isTick { lead(now: now) }
+            // What is proposed in this round leaves in this batch and not with the next tick.
+            if round == 0, isTick { didSomething = lead(now: now) || didSomething }
             didSomething = exchangeReports(now: now) || didSomething
             didSomething = flushOwner(now: now, isTick: isTick && round == 0) || didSomething
-            // What was proposed in this round leaves in this batch and not with the next tick.
-            if !didSomething, !raft.hasReady { break }
+            if !didSomething { break }
         }
         reportToLeader()
         noteChanges()
@@ -227,8 +227,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     private mutating func advanceRaft(now: ClockTime) -> Bool {
         var didSomething = false
-        // Asked first: to hand out nothing costs a copy of an empty Ready.
-        while raft.hasReady, let ready = raft.takeReady() {
+        while let ready = raft.takeReady() {
             didSomething = true
             for message in ready.messages { outputs.messages.append(Outgoing(.raft(message), to: message.to)) }
             if let write = ready.write {
@@ -361,14 +360,17 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
 
     // MARK: Leading
 
-    private mutating func lead(now: ClockTime) {
+    /// Returns whether it has proposed something.
+    private mutating func lead(now: ClockTime) -> Bool {
         guard raft.role == .leader else {
             assigner.follow()
-            return
+            return false
         }
+        var hasProposed = false
         if state.genesis == nil, genesisAskedAt == 0 || ticks >= genesisAskedAt + 50 {
             genesisAskedAt = ticks
             _ = propose(.genesis(configuration.genesis))
+            hasProposed = true
         }
         let wishes = assigner.tick(term: raft.term, commit: raft.commitIndex, state: state)
         assigner.heard(ownReport, from: configuration.node)
@@ -377,6 +379,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
         }
         if !wishes.assignments.isEmpty {
             _ = propose(.assign(wishes.assignments))
+            hasProposed = true
             outputs.events.append(.assigning(wishes.assignments))
         }
         for wish in wishes.handOvers {
@@ -386,6 +389,7 @@ public struct NodeRuntime<Store: AllowanceStore>: ~Copyable {
                 send(.handOver(range: wish.range, epoch: wish.epoch), to: wish.to)
             }
         }
+        return hasProposed
     }
 
     private var ownReport: NodeReport {
