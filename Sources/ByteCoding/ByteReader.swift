@@ -3,6 +3,16 @@ public struct DecodingFailure: Error, Equatable, CustomStringConvertible {
     public var description: String
 
     public init(_ description: String) { self.description = description }
+
+    /// What is stored has another format than the one that is known: says what to do, which depends on which of them is older.
+    public init(format: UInt8, of what: String, known: UInt8) {
+        description =
+            format > known
+            ? "\(what) of format \(format) are not known to this version of Millrace: upgrade it"
+            : "\(what) of format \(format) were written by an earlier version of Millrace, and this one reads only format "
+                + "\(known): run that version; a single node of a running cluster may be given an empty data folder "
+                + "instead (docs/operations.md)"
+    }
 }
 
 /// Reads what ``ByteWriter`` wrote, and trusts nothing: every length is checked against what is left, so hostile bytes

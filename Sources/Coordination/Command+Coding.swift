@@ -62,8 +62,7 @@ extension Command {
         var reader = ByteReader(bytes)
         let version = try reader.read(UInt8.self)
         guard version == Command.formatVersion else {
-            throw DecodingFailure(
-                "log entries of format \(version) are not known to this version of Millrace: upgrade it")
+            throw DecodingFailure(format: version, of: "log entries", known: Command.formatVersion)
         }
         switch try reader.read(UInt8.self) {
         case 1:

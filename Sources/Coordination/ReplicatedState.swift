@@ -153,8 +153,7 @@ public struct ReplicatedState: ~Copyable {
         var reader = ByteReader(bytes)
         let version = try reader.read(UInt8.self)
         guard version == ReplicatedState.formatVersion else {
-            throw DecodingFailure(
-                "snapshots of format \(version) are not known to this version of Millrace: upgrade it")
+            throw DecodingFailure(format: version, of: "snapshots", known: ReplicatedState.formatVersion)
         }
         applied = try reader.read()
         let genesis: Genesis? = try reader.readBool() ? try Genesis(from: &reader) : nil

@@ -253,7 +253,7 @@ final class NodeDriver: @unchecked Sendable {
             logger.info("adopted the leader's snapshot", metadata: ["index": "\(index)"])
         case .unreadable(let what):
             logger.critical(
-                "cannot read what the cluster has committed: upgrade this node", metadata: ["what": "\(what)"])
+                "cannot read what the cluster has committed", metadata: ["what": "\(what)"])
             onFatal(StartFailure(.configuration, "cannot read what the cluster has committed: \(what)"))
         }
     }

@@ -53,9 +53,14 @@ struct CommandCodingTests {
         #expect(taken > 500)
     }
 
-    @Test("An unknown format or kind says to upgrade")
+    @Test("A newer format or kind says to upgrade, an older one what to do instead")
     func unknown() {
         #expect(failure([4, 1]) == "log entries of format 4 are not known to this version of Millrace: upgrade it")
+        #expect(
+            failure([2, 1])
+                == "log entries of format 2 were written by an earlier version of Millrace, and this one reads only format 3: run "
+                + "that version; a single node of a running cluster may be given an empty data folder instead (docs/operations.md)"
+        )
         #expect(failure([3, 9]) == "log entries of kind 9 are not known to this version of Millrace: upgrade it")
         #expect(failure([]).hasPrefix("1 bytes expected"))
     }
